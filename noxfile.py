@@ -1,0 +1,76 @@
+"""The one list of developer commands: `nox -l` shows them, `nox -s tests -- -k gate` passes options on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+# `.venv/bin/nox` is called without activating the environment, so its tools are not on PATH.
+BIN = Path(sys.executable).parent
+
+nox.needs_version = ">=2025.11"
+# Sessions run in nox's own environment: .ci/setup has made it from requirements.lock, and a second one for each
+# session would cost minutes and gigabytes to hold the same.
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["tests", "lint", "types"]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests."""
+    session.run(sys.executable, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check Python, shell scripts, workflows and actions."""
+    session.run(sys.executable, "-m", "ruff", "check")
+    session.run(sys.executable, "-m", "ruff", "format", "--check")
+    session.run(str(BIN / "shellcheck"), *files(".ci/*"))
+    workflows, actions = files(".github/workflows/*.yml"), files("actions/*/action.yml")
+    session.run(str(BIN / "jactionlint"), f"--shellcheck={BIN / 'shellcheck'}", *workflows)
+    session.run(str(BIN / "zizmor"), "--offline", "--quiet", *workflows, *actions)
+    for schema, documents in (("github-workflows", workflows), ("github-actions", actions)):
+        if documents:
+            check = ("-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}")
+            session.run(sys.executable, *check, *documents)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.run(sys.executable, "-m", "mypy", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks; without a name all of them."""
+    session.run(sys.executable, "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Walk the whole path on this machine."""
+    session.run(sys.executable, "-m", "mlops_ci", "demo", *session.posargs)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Pin all dependencies anew; `nox -s lock -- --upgrade` takes the newest versions that pyproject.toml allows."""
+    session.run(
+        *(sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--all-extras"),
+        # one file for every platform and every Python that is supported
+        *("--universal", "--python-version", "3.11", "--generate-hashes"),
+        # where the packages came from is no business of the repository
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--quiet", "--output-file", "requirements.lock"),
+        *session.posargs,
+    )
+
+
+def files(pattern: str) -> list[str]:
+    """The files that `pattern` names, relative to the root, in a fixed order."""
+    return sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern) if path.is_file())
