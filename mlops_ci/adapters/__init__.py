@@ -1,0 +1,1 @@
+"""The only input and output: one file for each outside system."""

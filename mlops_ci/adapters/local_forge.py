@@ -1,0 +1,122 @@
+"""A forge on plain Git: pull requests and reviews are blobs under refs of the repository, merges are merge commits.
+
+It lets the whole path run on one machine. It believes what Git believes of who somebody is, which is right on a laptop
+and no substitute for a forge that authenticates people.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from mlops_ci.adapters.git import TOOLKIT_NAME, GitRepository
+from mlops_ci.core.approval import Review
+from mlops_ci.core.digest import canonical_json
+from mlops_ci.errors import ApprovalError, ConfigurationError, NotFoundError, OutsideError
+from mlops_ci.ports import Clock, PullRequest
+
+PULLS = "refs/mlops-ci/pulls"
+REVIEWS = "refs/mlops-ci/reviews"
+
+
+class LocalForge:
+    """Implements `ports.Forge`."""
+
+    def __init__(self, repository: GitRepository, clock: Clock) -> None:
+        self._repository = repository
+        self._clock = clock
+
+    def propose(self, *, branch: str, base: str, title: str, body: str) -> PullRequest:
+        head = self._repository.commit(f"refs/heads/{branch}")
+        if head is None:
+            raise ConfigurationError(f"there is no branch {branch} to propose", fix="commit to it first")
+        open_one = self.open_pull_request(branch)
+        if open_one is not None:
+            return self._update(open_one, head=head, base=base, title=title, body=body)
+        number = max((pull.number for pull in self._pulls()), default=0)
+        while True:
+            number += 1
+            pull = PullRequest(
+                number=number, title=title, body=body, branch=branch, base=base, head=head, author=TOOLKIT_NAME,
+                state="open", url=f"{self._repository.root}#{number}",
+            )  # fmt: skip
+            if self._repository.create_ref(f"{PULLS}/{number}", canonical_json(asdict(pull))):
+                return pull
+
+    def open_pull_request(self, branch: str) -> PullRequest | None:
+        return next((pull for pull in self._pulls() if pull.branch == branch and pull.state == "open"), None)
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Raises NotFoundError where there is none of that number."""
+        found = next((pull for pull in self._pulls() if pull.number == number), None)
+        if found is None:
+            raise NotFoundError(f"there is no pull request {number}", where=str(self._repository.root))
+        return found
+
+    def reviews(self, number: int) -> Sequence[Review]:
+        blobs = self._repository.refs(f"{REVIEWS}/{number}")
+        return sorted((Review(**json.loads(data)) for data in blobs.values()), key=lambda review: review.time)
+
+    def review(self, number: int, *, reviewer: str, commit: str, approve: bool) -> Review:
+        """Records what `reviewer` says about `commit`, which has to be what the pull request shows now."""
+        pull = self.pull_request(number)
+        if pull.state != "open":
+            raise ApprovalError(f"pull request {number} is {pull.state}", fix="review an open one")
+        if commit != pull.head:
+            raise ApprovalError(
+                f"pull request {number} shows {pull.head[:12]} by now, not {commit[:12]}", fix="look again"
+            )
+        review = Review(
+            reviewer=reviewer,
+            commit=commit,
+            verdict="approved" if approve else "changes-requested",
+            time=self._clock.now().isoformat(timespec="microseconds"),
+        )
+        position = len(self.reviews(number))
+        while not self._repository.create_ref(f"{REVIEWS}/{number}/{position}", canonical_json(asdict(review))):
+            position += 1
+        return review
+
+    def last_pusher(self, number: int) -> str:
+        return self._repository.committer(self.pull_request(number).head)
+
+    def members(self, team: str) -> frozenset[str]:
+        return frozenset(self._repository.settings(f"mlops-ci.{team.removeprefix('@')}.member"))
+
+    def merge(self, number: int, *, head: str, message: str) -> str:
+        pull = self.pull_request(number)
+        if pull.state == "merged":
+            return pull.merge_commit
+        if pull.state == "closed" or pull.head != head:
+            raise ApprovalError(
+                f"pull request {number} is {pull.state} and shows {pull.head[:12]}, approved was {head[:12]}",
+                fix="look at what it shows now and approve that",
+            )
+        commit = self._repository.merge(head, into=pull.base, message=message)
+        self._update(pull, state="merged", merge_commit=commit)
+        self._repository.delete_branch(pull.branch)
+        return commit
+
+    def close(self, number: int, *, comment: str) -> None:
+        pull = self.pull_request(number)
+        if pull.state == "open":
+            self._update(pull, state="closed", body=f"{pull.body}\n\n{comment}")
+            self._repository.delete_branch(pull.branch)
+
+    def _pulls(self) -> list[PullRequest]:
+        """All pull requests, oldest first; an open one shows its branch's commit of this moment."""
+        pulls = [PullRequest(**json.loads(data)) for data in self._repository.refs(PULLS).values()]
+        return sorted((self._current(pull) for pull in pulls), key=lambda pull: pull.number)
+
+    def _current(self, pull: PullRequest) -> PullRequest:
+        head = self._repository.commit(f"refs/heads/{pull.branch}") if pull.state == "open" else None
+        return replace(pull, head=head) if head else pull
+
+    def _update(self, pull: PullRequest, **changes: str) -> PullRequest:
+        ref = f"{PULLS}/{pull.number}"
+        before = self._repository.refs(ref)[ref]
+        after = replace(PullRequest(**json.loads(before)), **changes)  # type: ignore[arg-type]  # all are text fields
+        if not self._repository.replace_ref(ref, canonical_json(asdict(after)), before=before):
+            raise OutsideError(f"pull request {pull.number} changed meanwhile", fix="run the command again")
+        return after

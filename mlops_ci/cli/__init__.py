@@ -1,0 +1,1 @@
+"""The composition root: it alone builds adapters, prints and exits."""

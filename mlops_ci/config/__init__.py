@@ -1,0 +1,1 @@
+"""`mlops.yaml`: parsed with line numbers, validated all at once, completed into frozen dataclasses."""

@@ -1,0 +1,206 @@
+"""The completed configuration of one model: every default filled in, nothing left to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from mlops_ci.core.signature import Task
+
+SplitStrategy = Literal["random", "stratified", "group", "time"]
+TargetKind = Literal["process", "docker", "kubernetes", "terraform"]
+ColumnType = Literal["integer", "number", "text", "boolean", "timestamp"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSchema:
+    """What one column of the data must look like. Bounds are inclusive; `categories` empty means any."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = False
+    min: float | None = None
+    max: float | None = None
+    categories: tuple[str | int | float | bool, ...] = ()
+    unique: bool = False
+    private: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSchema:
+    """`data.schema.yaml`: `path` is where it was read from, relative to the model's folder."""
+
+    path: str
+    columns: tuple[ColumnSchema, ...]
+    min_rows: int = 1
+    max_rows: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Where the data are and which columns play which part.
+
+    `features` empty means all columns but target, id, time and group. `schema` is None where none is declared.
+    """
+
+    source: str
+    target: str
+    id: str | None
+    time: str | None
+    group: str | None
+    features: tuple[str, ...]
+    schema: DataSchema | None
+    prepare: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    strategy: SplitStrategy
+    holdout: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    entrypoint: str
+    params: Mapping[str, Any]
+    search: Mapping[str, Any] | None
+    engine: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrimaryConfig:
+    metric: str
+    margin: float
+    alpha: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardrailConfig:
+    """A declared limit for the challenger alone; inclusive."""
+
+    metric: str
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceConfig:
+    by: str
+    metric: str
+    max_drop: float
+    min_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FairnessConfig:
+    by: str
+    metric: str
+    max: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaiverConfig:
+    """Lets one named blocking verdict pass until (and including) the day `expires`."""
+
+    verdict: str
+    reason: str
+    approver: str
+    expires: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateConfig:
+    primary: PrimaryConfig
+    guardrails: tuple[GuardrailConfig, ...]
+    slices: tuple[SliceConfig, ...]
+    fairness: tuple[FairnessConfig, ...]
+    looks: int
+    waivers: tuple[WaiverConfig, ...]
+    ships: tuple[str, ...]
+    resamples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityConfig:
+    atol: float
+    max_flips: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageConfig:
+    repository: str
+    base: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalsConfig:
+    required: int
+    people: tuple[str, ...]
+    """`from` in the file: users (`ada`) and teams (`@acme/ml-owners`); empty means anybody but the author."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutConfig:
+    """`steps` are the new release's shares of traffic in per cent; the last is 100."""
+
+    steps: tuple[int, ...]
+    window: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentConfig:
+    name: str
+    target: TargetKind
+    approvals: ApprovalsConfig
+    rollout: RolloutConfig
+    soak: timedelta
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further keys that belong to the target, as written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorConfig:
+    """`window` is the calendar length of one comparison; a feature's alarm needs two of the last five windows."""
+
+    window: timedelta
+    false_alarms_per_month: float
+    min_rows: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainConfig:
+    schedule: str | None
+    on: tuple[str, ...]
+    cooldown: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """One model. `root` is the folder of its `mlops.yaml`; all paths in the file are relative to it.
+
+    `environments` are in the order of the file: a release moves through them from the first to the last, and the
+    last one's release is the champion.
+    """
+
+    root: Path
+    path: Path
+    model: str
+    task: Task
+    data: DataConfig
+    split: SplitConfig
+    train: TrainConfig
+    gate: GateConfig
+    parity: ParityConfig
+    image: ImageConfig | None
+    environments: tuple[EnvironmentConfig, ...]
+    monitor: MonitorConfig
+    retrain: RetrainConfig
+
+    def environment(self, name: str) -> EnvironmentConfig | None:
+        return next((environment for environment in self.environments if environment.name == name), None)

@@ -1,0 +1,32 @@
+"""The answers of a model for some rows, the same type whether the native model, ONNX or a live service gave them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """A classifier fills `labels` [rows] and `probabilities` [rows, classes]; a regressor fills `values` [rows]."""
+
+    labels: NDArray[Any] | None = None
+    probabilities: FloatArray | None = None
+    values: FloatArray | None = None
+
+    def __len__(self) -> int:
+        filled = self.values if self.labels is None else self.labels
+        return 0 if filled is None else len(filled)
+
+    @property
+    def scores(self) -> FloatArray:
+        """The numbers that are compared in a parity check: probabilities [rows, classes], or values as [rows, 1]."""
+        if self.probabilities is not None:
+            return self.probabilities
+        assert self.values is not None, "predictions hold either probabilities or values"
+        return self.values.reshape(-1, 1)

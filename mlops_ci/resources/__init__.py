@@ -1,0 +1,1 @@
+"""Data that the package carries: JSON Schemas, report templates."""
