@@ -9,15 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from numpy.typing import NDArray
-
-from mlops_ci.core.approval import Review
-from mlops_ci.core.predictions import Predictions
-from mlops_ci.core.records import Release
-from mlops_ci.core.signature import ColumnKind, Signature
-
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pandas import DataFrame
+
+    from mlops_ci.core.approval import Review
+    from mlops_ci.core.predictions import Predictions
+    from mlops_ci.core.records import Release
+    from mlops_ci.core.signature import ColumnKind, Signature
 
 
 class ObjectStore(Protocol):
@@ -275,6 +274,10 @@ class Answer:
     release: str
     milliseconds: float
     error: str = ""
+
+
+PROBE = "mlops-probe-"
+"""How the ids of our own requests begin, by which a prediction log tells them from those of users."""
 
 
 class ScoringClient(Protocol):

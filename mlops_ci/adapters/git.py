@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,6 +72,14 @@ class GitRepository:
         """All values of a key in Git's configuration."""
         return self.git("config", "--get-all", key, check=False).splitlines()
 
+    def uncommitted(self, paths: Sequence[str]) -> list[str]:
+        """Those of the files (absolute, or relative to the project) that differ from HEAD or are not in Git at all.
+
+        Files that Git is told to ignore are none of its business and are left out.
+        """
+        text = self.git("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *paths)
+        return [entry[3:] for entry in text.split("\0") if entry]
+
     def messages_of(self, pattern: str) -> str:
         """The messages of all commits, on any branch, that touched the files that the pattern matches."""
         pathspec = f":(top,glob){self._inside(pattern)}"
@@ -120,6 +129,17 @@ class GitRepository:
                 fix=f"bring the branch up to date with {into} and try again",
             )
         return self._commit(changes, branch=into, before=onto, parents=[onto, head], message=message, author=author)
+
+    @contextmanager
+    def checked_out(self, ref: str) -> Iterator[Path]:
+        """The project's folder as it is at `ref`, in a work tree of its own that is gone when the block ends."""
+        with tempfile.TemporaryDirectory() as scratch:
+            top = Path(scratch) / "tree"
+            self.git("worktree", "add", "-q", "--detach", str(top), self._require(ref))
+            try:
+                yield top / self._inside("")
+            finally:
+                self.git("worktree", "remove", "--force", str(top), check=False)
 
     def delete_branch(self, branch: str) -> None:
         self.git("update-ref", "-d", _ref(branch), check=False)

@@ -23,6 +23,14 @@ class Predictions:
         filled = self.values if self.labels is None else self.labels
         return 0 if filled is None else len(filled)
 
+    def take(self, rows: NDArray[Any]) -> Predictions:
+        """The answers for some of the rows: positions, or a mask."""
+        return Predictions(
+            labels=None if self.labels is None else self.labels[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            values=None if self.values is None else self.values[rows],
+        )
+
     @property
     def scores(self) -> FloatArray:
         """The numbers that are compared in a parity check: probabilities [rows, classes], or values as [rows, 1]."""

@@ -163,3 +163,12 @@ def test_messages_of_the_commits_that_touched_a_file_are_read_back(folder: Path)
     commit(repository, path="other")
     assert "Mlops-Log: 3 abc" in repository.messages_of("environments/*/m.yaml")
     assert "first" not in repository.messages_of("environments/*/m.yaml")
+
+
+def test_a_second_work_tree_shows_a_commit_and_leaves_nothing_behind(folder: Path) -> None:
+    repository = GitRepository(folder)
+    (folder / "a.txt").write_text("being edited\n")
+    with repository.checked_out("main") as tree:
+        assert (tree / "a.txt").read_text() == "a\n"
+    assert not tree.exists()
+    assert git(folder, "worktree", "list", "--porcelain").count("worktree ") == 1

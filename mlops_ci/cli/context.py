@@ -1,0 +1,182 @@
+"""Builds the adapters that a command needs, once each, from its arguments and its environment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_ci.adapters.clock import SystemClock
+from mlops_ci.adapters.environment import Environment
+from mlops_ci.adapters.git import GitRepository
+from mlops_ci.adapters.local_forge import LocalForge
+from mlops_ci.config.types import EnvironmentConfig, ModelConfig
+from mlops_ci.errors import ConfigurationError
+from mlops_ci.pipeline.event_log import EventLog
+from mlops_ci.pipeline.registry import Registry
+from mlops_ci.ports import (
+    BatchFiles,
+    Clock,
+    Console,
+    DataFiles,
+    Exporter,
+    Installation,
+    ModelRuntime,
+    ObjectStore,
+    ScoringClient,
+    Target,
+    UserCode,
+)
+
+if TYPE_CHECKING:
+    from mlops_ci.adapters.process_target import ProcessTarget
+
+WORK_FOLDER = ".mlops"
+
+
+class Context:
+    """What is around a command. Nothing is opened, and no heavy library imported, before it is asked for."""
+
+    def __init__(self, *, directory: Path, store_url: str | None, environment: Environment, console: Console) -> None:
+        if not directory.is_dir():
+            raise ConfigurationError(f"there is no folder {directory}", fix="name the repository's folder with -C")
+        self.directory = directory.resolve()
+        self.environment = environment
+        self.console = console
+        self.clock: Clock = SystemClock()
+        self._store_url = store_url or environment.store
+
+    @cached_property
+    def work(self) -> Path:
+        """The folder for what is local to this machine; Git is told to ignore it."""
+        folder = self.directory / WORK_FOLDER
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            try:
+                folder.mkdir(exist_ok=True)
+                ignore.write_text("*\n", encoding="utf-8")
+            except OSError as error:
+                raise ConfigurationError(
+                    f"cannot write to {folder}: {error.strerror}", fix="make it writable"
+                ) from error
+        return folder
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        from mlops_ci.adapters.object_store import open_store
+
+        url = self._store_url or str(self.work / "store")
+        return open_store(url, options=self.environment.store_options)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self.store)
+
+    @cached_property
+    def log(self) -> EventLog:
+        return EventLog(self.store, self.clock)
+
+    @cached_property
+    def repository(self) -> GitRepository:
+        """Raises ConfigurationError where the folder is no Git repository with a commit."""
+        repository = self.repository_if_any
+        if repository is None:
+            raise ConfigurationError(
+                f"{self.directory} is no Git repository with a commit",
+                fix="git init -b main && git add . && git commit -m 'first commit'",
+            )
+        return repository
+
+    @cached_property
+    def repository_if_any(self) -> GitRepository | None:
+        repository = GitRepository(self.directory)
+        return repository if repository.exists else None
+
+    @cached_property
+    def forge(self) -> LocalForge:
+        return LocalForge(self.repository, self.clock)
+
+    @property
+    def actor(self) -> str:
+        """Who acts, as the log will name them."""
+        if self.environment.actor:
+            return self.environment.actor
+        repository = self.repository_if_any
+        return (repository.user if repository else "") or "unknown"
+
+    @cached_property
+    def data(self) -> DataFiles:
+        from mlops_ci.adapters.data_files import LocalDataFiles
+
+        return LocalDataFiles(self.environment.store_options)
+
+    @cached_property
+    def user_code(self) -> UserCode:
+        from mlops_ci.adapters.user_code import PythonUserCode
+
+        return PythonUserCode()
+
+    @cached_property
+    def installed(self) -> Installation:
+        from mlops_ci.adapters.installed import InstalledPackages
+
+        return InstalledPackages()
+
+    @cached_property
+    def batch_files(self) -> BatchFiles:
+        from mlops_ci.adapters.batch_files import LocalBatchFiles
+
+        return LocalBatchFiles()
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        from mlops_ci.adapters.onnx_export import SklearnExporter
+
+        return SklearnExporter()
+
+    @cached_property
+    def runtime(self) -> ModelRuntime:
+        from mlops_ci.scoring.model import OnnxRuntime
+
+        return OnnxRuntime()
+
+    @cached_property
+    def client(self) -> ScoringClient:
+        from mlops_ci.adapters.scoring_client import HttpScoringClient
+
+        return HttpScoringClient()
+
+    @cached_property
+    def process_target(self) -> ProcessTarget:
+        from mlops_ci.adapters.process_target import ProcessTarget
+
+        return ProcessTarget(self.work / "run", console=self.console)
+
+    def config(self, model: str | None) -> ModelConfig:
+        """The configuration of the model, or of the only one there is."""
+        from mlops_ci.config.loading import select
+
+        return select(self.directory, model)
+
+    def models(self) -> list[str]:
+        """The names of all models of the repository."""
+        from mlops_ci.config.loading import declared
+
+        return list(declared(self.directory))
+
+    def target(self, environment: EnvironmentConfig) -> Target:
+        """Raises ConfigurationError for a kind of target that this version does not have yet."""
+        if environment.target != "process":
+            raise ConfigurationError(
+                f"environment {environment.name}: target {environment.target} is not available yet",
+                fix="use `target: process`, which runs the service on this machine",
+            )
+        return self.process_target
+
+    def in_directory(self, directory: Path) -> Context:
+        """The same surroundings and the same store, for the same repository checked out elsewhere."""
+        other = Context(
+            directory=directory, store_url=self.store.url, environment=self.environment, console=self.console
+        )
+        other.__dict__ |= {"store": self.store, "registry": self.registry, "log": self.log}
+        return other

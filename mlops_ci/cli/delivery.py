@@ -1,0 +1,79 @@
+"""Puts together what the commands that deliver need: the sites of a model, and the release that the arguments name."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlops_ci.cli.context import Context
+from mlops_ci.config.supported import unsupported
+from mlops_ci.config.types import ModelConfig
+from mlops_ci.core.records import Release
+from mlops_ci.core.state import champion
+from mlops_ci.errors import ConfigurationError, NotFoundError
+from mlops_ci.pipeline.site import Site
+
+
+def site_of(context: Context, config: ModelConfig, name: str) -> Site:
+    """The site of the environment of that name. Raises ConfigurationError naming those there are."""
+    names = [environment.name for environment in config.environments]
+    environment = config.environment(name)
+    if environment is None:
+        raise ConfigurationError(f"{config.model} has no environment {name!r}", fix=f"one of {', '.join(names)}")
+    problems = unsupported(config, "deploy")
+    if problems:
+        raise ConfigurationError("mlops.yaml asks for what this version cannot do", problems=problems)
+    position = names.index(name)
+    return Site(
+        model=config.model,
+        environment=environment,
+        before=names[position - 1] if position else None,
+        parity=config.parity,
+        registry=context.registry,
+        log=context.log,
+        repository=context.repository,
+        target=context.target(environment),
+        client=context.client,
+        clock=context.clock,
+        console=context.console,
+        actor=context.actor,
+    )
+
+
+def chosen_release(
+    context: Context, config: ModelConfig, arguments: argparse.Namespace, *, serving_in: str | None = None
+) -> Release:
+    """The release that `--release` or `--version` names; else what serves in `serving_in`; else see `newest_release`.
+
+    Raises NotFoundError where there is no such release.
+    """
+    if arguments.release:
+        release = context.registry.release(arguments.release)
+        if release.model != config.model:
+            raise NotFoundError(f"release {release.id[:12]} is of {release.model}, not of {config.model}")
+        return release
+    state = context.log.state(config.model)
+    if arguments.model_version is not None:
+        found = state.versions.get(arguments.model_version)
+        if found is None:
+            raise NotFoundError(
+                f"{config.model} has no released version {arguments.model_version}",
+                fix=f"one of {', '.join(map(str, state.versions)) or 'none yet: mlops-ci release'}",
+            )
+        return context.registry.release(found)
+    if serving_in is None:
+        return newest_release(context, config)
+    serving = champion(state, serving_in)
+    if serving is None:
+        raise NotFoundError(f"nothing of {config.model} serves in {serving_in}", fix=f"mlops-ci release {config.model}")
+    return context.registry.release(serving)
+
+
+def newest_release(context: Context, config: ModelConfig) -> Release:
+    """The champion, or the newest version where there is none yet. Raises NotFoundError where there is neither."""
+    state = context.log.state(config.model)
+    chosen = champion(state, config.environments[-1].name)
+    if chosen is None and state.versions:
+        chosen = state.versions[max(state.versions)]
+    if chosen is None:
+        raise NotFoundError(f"{config.model} has no release yet", fix=f"mlops-ci release {config.model}")
+    return context.registry.release(chosen)

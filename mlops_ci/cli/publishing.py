@@ -1,0 +1,133 @@
+"""`release`: from a judged candidate to a verified release in the first environment, and a proposed promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlops_ci.cli.command import Outcome
+from mlops_ci.cli.context import Context
+from mlops_ci.cli.delivery import site_of
+from mlops_ci.cli.judging import ModelRun
+from mlops_ci.config.types import ModelConfig
+from mlops_ci.core.records import Release
+from mlops_ci.errors import ConfigurationError, ModelGateBlocked
+from mlops_ci.pipeline.desired_state import read_desired
+from mlops_ci.pipeline.evaluate import Evaluation
+from mlops_ci.pipeline.golden import choose_golden
+from mlops_ci.pipeline.promote import open_promotion
+from mlops_ci.pipeline.release import Registration, deploy, evidence_text, register, released, verify_deployed
+from mlops_ci.pipeline.site import Site
+
+
+def release_model(context: Context, config: ModelConfig) -> Outcome:
+    """Judges the candidate of what is committed; releases it where it ships, and says why where it does not."""
+    require_committed(context, config)
+    sites = [site_of(context, config, environment.name) for environment in config.environments]
+    run = ModelRun(context, config)
+    existing = released(context.log, context.registry, config.model, run.trained.lock)
+    if existing is not None and _is_on_its_way(existing, sites, run):
+        return _deliver(context, sites, existing)
+    _ = run.exported
+    evaluation = run.evaluated
+    if not evaluation.ships:
+        return _kept(config, evaluation)
+    registration = Registration(
+        candidate=run.candidate,
+        commit=context.repository.commit() or "",
+        verdict=evaluation.judgement.verdict,
+        golden=choose_golden(run.split[1].columns, run.native_answers),
+        evidence={
+            "evaluation": evaluation.digest,
+            "parity": context.registry.put_json(run.exported.parity.to_json()),
+        },
+    )
+    release = register(registration, registry=context.registry, log=context.log, actor=context.actor)
+    return _deliver(context, sites, release)
+
+
+def promotion_body(context: Context, release: Release) -> str:
+    """What a promotion pull request tells the person who has to approve it."""
+    evaluation = release.evidence.get("evaluation")
+    verified = [
+        event.evidence[-1]
+        for event in context.log.read(release.model)
+        if event.kind == "verified" and event.subject["release"] == release.id and event.evidence
+    ]
+    return evidence_text(
+        release,
+        context.registry.get_json(evaluation) if evaluation else None,
+        context.registry.get_json(verified[-1]) if verified else None,
+    )
+
+
+def require_committed(context: Context, config: ModelConfig) -> None:
+    """Raises ConfigurationError unless the files that the lock is made of are those of the main branch's commit."""
+    repository = context.repository
+    main, head = repository.commit(repository.main), repository.commit()
+    if main != head:
+        raise ConfigurationError(
+            f"{repository.branch or 'HEAD'} is checked out, and releases are made from {repository.main}",
+            fix=f"git switch {repository.main}",
+        )
+    code = [str(config.path.parent / path) for path in context.user_code.digests(config.root)]
+    data = [str(config.root / path) for path in context.data.digests(config.data.source, config.root)]
+    dirty = repository.uncommitted([str(config.path), *code, *(path for path in data if "://" not in path)])
+    if dirty:
+        raise ConfigurationError(
+            f"{', '.join(dirty[:5])}: not committed, and only what is committed is released",
+            fix="commit, or discard the changes",
+        )
+
+
+def _is_on_its_way(release: Release, sites: Sequence[Site], run: ModelRun) -> bool:
+    """Whether a run before this one got so far that to judge the release anew could only leave it half way."""
+    desired = read_desired(sites[0].repository, sites[0].name, sites[0].model)
+    deployed = desired is not None and desired.release == release.id
+    return deployed or (run.champion is not None and run.champion.id == release.id)
+
+
+def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outcome:
+    """Deploys to the first environment, verifies there, and proposes the next. Each is done once, however often asked."""
+    first = sites[0]
+    deploy(first, release)
+    state = first.state()
+    known = state is not None and release.id in state.verified
+    if not known:
+        verify_deployed(first, release)
+    pull = None
+    if len(sites) > 1:
+        pull = open_promotion(sites[1], context.forge, release, body=promotion_body(context, release))
+    value = {
+        "model": release.model,
+        "version": release.version,
+        "release": release.id,
+        "image": release.image,
+        "environment": first.name,
+        "url": first.url,
+        "verified": True,
+        "pull_request": pull.number if pull else None,
+    }
+    text = f"{release.model} version {release.version} ({release.id[:12]}) is verified in {first.name} at {first.url}"
+    if pull:
+        text += f"\npull request {pull.number}: {pull.title}\n  mlops-ci approve {pull.number} --reviewer NAME"
+    return Outcome(value=value, text=text)
+
+
+def _kept(config: ModelConfig, evaluation: Evaluation) -> Outcome:
+    """Nothing is released: an ordinary outcome, unless something is wrong with the challenger."""
+    judgement = evaluation.judgement
+    value = {
+        "model": config.model,
+        "version": None,
+        "release": None,
+        "image": None,
+        "environment": config.environments[0].name,
+        "url": None,
+        "verified": False,
+        "pull_request": None,
+        "verdict": judgement.verdict,
+        "reasons": list(judgement.reasons),
+    }
+    text = f"{config.model}: {judgement.verdict}, so nothing is released and the champion stays"
+    text += "".join(f"\n  {reason}" for reason in judgement.reasons)
+    return Outcome(value=value, text=text, code=ModelGateBlocked.exit_code if judgement.blocked else 0)

@@ -1,0 +1,193 @@
+"""Commands that change what serves: release, approve, promote, reconcile, rollback, hold, release-hold."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from mlops_ci.cli.command import (
+    Command,
+    Outcome,
+    environment_argument,
+    model_argument,
+    option,
+    release_arguments,
+)
+from mlops_ci.errors import ConfigurationError, RolloutAborted
+
+if TYPE_CHECKING:
+    from mlops_ci.cli.context import Context
+
+
+def release(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from mlops_ci.cli.publishing import release_model
+
+    return release_model(context, context.config(arguments.model))
+
+
+def promote(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from mlops_ci.cli.delivery import chosen_release, site_of
+    from mlops_ci.cli.publishing import promotion_body
+    from mlops_ci.pipeline.promote import promote as promote_release
+
+    config = context.config(arguments.model)
+    site = site_of(context, config, arguments.to)
+    if site.before is None:
+        raise ConfigurationError(
+            f"{site.name} is the first environment: nothing is promoted to it", fix=f"mlops-ci release {config.model}"
+        )
+    chosen = chosen_release(context, config, arguments, serving_in=site.before)
+    return _changed(promote_release(site, context.forge, chosen, body=promotion_body(context, chosen)))
+
+
+def reconcile(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from mlops_ci.cli.delivery import site_of
+    from mlops_ci.pipeline.reconcile import reconcile as reconcile_site
+
+    config = context.config(arguments.model)
+    names = [arguments.environment] if arguments.environment else [item.name for item in config.environments]
+    outcomes = [_changed(reconcile_site(site_of(context, config, name))) for name in names]
+    if len(outcomes) == 1:
+        return outcomes[0]
+    return Outcome(
+        value={"model": config.model, "environments": [outcome.value for outcome in outcomes]},
+        text="\n".join(outcome.text for outcome in outcomes),
+        code=max(outcome.code for outcome in outcomes),
+    )
+
+
+def rollback(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from mlops_ci.cli.delivery import chosen_release, site_of
+    from mlops_ci.core.state import rollback_target
+    from mlops_ci.pipeline.reconcile import roll_back
+
+    config = context.config(arguments.model)
+    site = site_of(context, config, arguments.environment or config.environments[-1].name)
+    if arguments.release or arguments.model_version:
+        to: str | None = chosen_release(context, config, arguments).id
+    else:
+        to = rollback_target(site.model_state(), site.name)
+    state = site.state()
+    if to is None or state is None or state.release in (None, to):
+        raise ConfigurationError(
+            f"there is no release that {site.name} could go back to", fix=f"mlops-ci history {config.model}"
+        )
+    if to not in state.served:
+        raise ConfigurationError(
+            f"release {to[:12]} has never served in {site.name}",
+            fix=f"mlops-ci promote {config.model} --to {site.name}",
+        )
+    return _changed(roll_back(site, to=to, reason=arguments.reason))
+
+
+def hold(arguments: argparse.Namespace, context: Context) -> Outcome:
+    return _hold(arguments, context, "held")
+
+
+def release_hold(arguments: argparse.Namespace, context: Context) -> Outcome:
+    return _hold(arguments, context, "hold-released")
+
+
+def approve(arguments: argparse.Namespace, context: Context) -> Outcome:
+    reviewer = arguments.reviewer or context.actor
+    pull = context.forge.pull_request(arguments.pull_request)
+    review = context.forge.review(
+        pull.number, reviewer=reviewer, commit=pull.head, approve=not arguments.request_changes
+    )
+    return Outcome(
+        value={"pull_request": pull.number, "reviewer": reviewer, "commit": review.commit, "verdict": review.verdict},
+        text=f"{reviewer}: {review.verdict} pull request {pull.number} ({pull.title}) at {review.commit[:12]}",
+    )
+
+
+def _hold(arguments: argparse.Namespace, context: Context, kind: Any) -> Outcome:
+    from mlops_ci.cli.delivery import chosen_release, site_of
+
+    config = context.config(arguments.model)
+    site = site_of(context, config, arguments.environment or config.environments[-1].name)
+    chosen = chosen_release(context, config, arguments, serving_in=site.name)
+    state = site.state()
+    on_hold = state is not None and chosen.id in state.holds
+    if on_hold == (kind == "held"):
+        text = f"release {chosen.id[:12]} is {'already' if on_hold else 'not'} on hold in {site.name}"
+    else:
+        site.record(kind, release=chosen.id, reason=arguments.reason)
+        text = f"release {chosen.id[:12]} (version {chosen.version}): {kind} in {site.name}: {arguments.reason}"
+    value = {"model": config.model, "environment": site.name, "release": chosen.id, "hold": kind == "held"}
+    return Outcome(value=value, text=text)
+
+
+def _changed(change: Any) -> Outcome:
+    now = f"release {change.release[:12]}" if change.release else "nothing"
+    lines = [
+        f"{change.model} in {change.environment}: {change.outcome}; serves {now}"
+        + (f" at {change.url}" if change.url else "")
+    ]
+    lines += [
+        f"  {step.share:>3} %: {step.outcome}" + "".join(f"\n         {reason}" for reason in step.reasons)
+        for step in change.steps
+    ]
+    lines += [f"  because: {reason}" for reason in change.reasons]
+    code = RolloutAborted.exit_code if change.outcome == "aborted" else 0
+    return Outcome(value=change.to_json(), text="\n".join(lines), code=code)
+
+
+_REASON = option("--reason", required=True, metavar="TEXT", help="why, for the log")
+
+COMMANDS = (
+    Command(
+        name="release",
+        help="register what main trains, deploy it to the first environment, verify it, propose its promotion",
+        run=release,
+        arguments=(model_argument,),
+    ),
+    Command(
+        name="promote",
+        help="roll an approved release out to an environment",
+        run=promote,
+        arguments=(
+            model_argument,
+            option("--to", required=True, metavar="E", help="the environment"),
+            release_arguments,
+        ),
+    ),
+    Command(
+        name="reconcile",
+        help="bring environments to what Git says; finishes what a killed command began",
+        run=reconcile,
+        arguments=(model_argument, environment_argument),
+    ),
+    Command(
+        name="rollback",
+        help="go back to the release that served well before, and hold the present one",
+        run=rollback,
+        arguments=(
+            model_argument,
+            environment_argument,
+            release_arguments,
+            option("--reason", default="rolled back by hand", metavar="TEXT", help="why, for the log"),
+        ),
+    ),
+    Command(
+        name="hold",
+        help="keep automation from bringing a release into an environment",
+        run=hold,
+        arguments=(model_argument, environment_argument, release_arguments, _REASON),
+    ),
+    Command(
+        name="release-hold",
+        help="let a release that is on hold go on",
+        run=release_hold,
+        arguments=(model_argument, environment_argument, release_arguments, _REASON),
+    ),
+    Command(
+        name="approve",
+        help="review a pull request of the local forge, at the commit that it shows now",
+        run=approve,
+        arguments=(
+            option("pull_request", type=int, metavar="NUMBER", help="as `release` printed it"),
+            option("--reviewer", metavar="NAME", help="who reviews (default: Git's user.name)"),
+            option("--request-changes", action="store_true", help="refuse instead"),
+        ),
+    ),
+)

@@ -1,0 +1,181 @@
+"""Fills in what a valid `mlops.yaml` leaves out, and makes the frozen configuration of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.config.durations import duration
+from mlops_ci.config.types import (
+    ApprovalsConfig,
+    DataConfig,
+    DataSchema,
+    EnvironmentConfig,
+    FairnessConfig,
+    GateConfig,
+    GuardrailConfig,
+    ImageConfig,
+    ModelConfig,
+    MonitorConfig,
+    ParityConfig,
+    PrimaryConfig,
+    RetrainConfig,
+    RolloutConfig,
+    SliceConfig,
+    SplitConfig,
+    TrainConfig,
+    WaiverConfig,
+)
+from mlops_ci.config.vocabulary import DEFAULT_METRIC
+
+Values = Mapping[str, Any]
+_ENVIRONMENTS: Values = {"qa": {}, "production": {}}
+
+
+def complete(value: Values, *, path: Path, schema: DataSchema | None) -> ModelConfig:
+    """The configuration that the valid `value` of the file at `path` declares."""
+    filled = with_defaults(value)
+    split, parity = filled["split"], filled["parity"]
+    image = filled.get("image")
+    return ModelConfig(
+        root=path.parent,
+        path=path,
+        model=filled["model"],
+        task=filled["task"],
+        data=_data(filled["data"], schema),
+        split=SplitConfig(strategy=split["strategy"], holdout=float(split["holdout"]), seed=int(split["seed"])),
+        train=_train(filled["train"]),
+        gate=_gate(filled["gate"]),
+        parity=ParityConfig(atol=float(parity["atol"]), max_flips=int(parity["max_flips"])),
+        image=ImageConfig(**image) if image else None,
+        environments=tuple(_environment(name, each) for name, each in filled["environments"].items()),
+        monitor=_monitor(filled["monitor"]),
+        retrain=_retrain(filled["retrain"]),
+    )
+
+
+def with_defaults(value: Values) -> dict[str, Any]:
+    """A valid file's value with every default written out: valid itself, and complete, so filling it changes nothing.
+
+    What has no default (such as `data.id`, `train.search`, `image`) stays away.
+    """
+    task = value["task"]
+    strategy = "random" if task == "regression" else "stratified"
+    filled = dict(value) | {
+        "data": {"features": [], **value["data"]},
+        "split": {"strategy": strategy, "holdout": 0.2, "seed": 0} | value.get("split", {}),
+        "train": {"params": {}, "engine": "local", "seed": 0} | value["train"],
+        "gate": _gate_with_defaults(value.get("gate", {}), DEFAULT_METRIC[task]),
+        "parity": {"atol": 1e-5, "max_flips": 0} | value.get("parity", {}),
+        "environments": _environments_with_defaults(value.get("environments", _ENVIRONMENTS)),
+        "monitor": {"window": "7d", "false_alarms_per_month": 1.0, "min_rows": 200} | value.get("monitor", {}),
+        "retrain": {"on": [], "cooldown": "1d"} | value.get("retrain", {}),
+    }
+    if "search" in value["train"]:
+        filled["train"]["search"] = {"method": "halving", "cv": 5} | value["train"]["search"]
+    if "image" in value:
+        filled["image"] = {"base": "python:3.11-slim"} | value["image"]
+    return filled
+
+
+def _gate_with_defaults(gate: Values, metric: str) -> dict[str, Any]:
+    primary = {"metric": metric, "margin": 0.0, "alpha": 0.05} | gate.get("primary", {})
+    slices = [{"metric": primary["metric"], "min_rows": 200} | each for each in gate.get("slices", ())]
+    lists: dict[str, Any] = {"guardrails": [], "fairness": [], "waivers": [], "ships": ["first", "superior"]}
+    return lists | {"looks": 20, "resamples": 2000} | dict(gate) | {"primary": primary, "slices": slices}
+
+
+def _environments_with_defaults(environments: Values) -> dict[str, Any]:
+    """The first environment takes what is merged, at once; into the others a release is let in, step by step."""
+    filled = {}
+    for position, (name, environment) in enumerate(environments.items()):
+        approvals = {"from": [], **environment.get("approvals", {})}
+        steps = [10, 50, 100] if position else [100]
+        filled[name] = {"target": "process", "soak": "0s"} | environment
+        filled[name]["approvals"] = {"required": int(position > 0 or bool(approvals["from"])), **approvals}
+        filled[name]["rollout"] = {"steps": steps, "window": "60s"} | environment.get("rollout", {})
+    return filled
+
+
+def _data(data: Values, schema: DataSchema | None) -> DataConfig:
+    optional = {key: data.get(key) for key in ("id", "time", "group", "prepare")}
+    return DataConfig(
+        source=data["source"], target=data["target"], features=tuple(data["features"]), schema=schema, **optional
+    )
+
+
+def _train(train: Values) -> TrainConfig:
+    return TrainConfig(
+        entrypoint=train["entrypoint"],
+        params=train["params"],
+        search=train.get("search"),
+        engine=train["engine"],
+        seed=int(train["seed"]),
+    )
+
+
+def _gate(gate: Values) -> GateConfig:
+    primary = gate["primary"]
+    return GateConfig(
+        primary=PrimaryConfig(metric=primary["metric"], margin=float(primary["margin"]), alpha=float(primary["alpha"])),
+        guardrails=tuple(_guardrail(each) for each in gate["guardrails"]),
+        slices=tuple(_slice(each) for each in gate["slices"]),
+        fairness=tuple(
+            FairnessConfig(by=each["by"], metric=each["metric"], max=float(each["max"])) for each in gate["fairness"]
+        ),
+        looks=int(gate["looks"]),
+        waivers=tuple(
+            WaiverConfig(**{**each, "expires": date.fromisoformat(each["expires"])}) for each in gate["waivers"]
+        ),
+        ships=tuple(gate["ships"]),
+        resamples=int(gate["resamples"]),
+    )
+
+
+def _guardrail(guardrail: Values) -> GuardrailConfig:
+    low, high = guardrail.get("min"), guardrail.get("max")
+    return GuardrailConfig(
+        metric=guardrail["metric"],
+        min=None if low is None else float(low),
+        max=None if high is None else float(high),
+    )
+
+
+def _slice(each: Values) -> SliceConfig:
+    return SliceConfig(
+        by=each["by"], metric=each["metric"], max_drop=float(each["max_drop"]), min_rows=int(each["min_rows"])
+    )
+
+
+def _environment(name: str, environment: Values) -> EnvironmentConfig:
+    approvals, rollout = environment["approvals"], environment["rollout"]
+    return EnvironmentConfig(
+        name=name,
+        target=environment["target"],
+        approvals=ApprovalsConfig(
+            required=int(approvals["required"]), people=tuple(_person(each) for each in approvals["from"])
+        ),
+        rollout=RolloutConfig(steps=tuple(int(step) for step in rollout["steps"]), window=duration(rollout["window"])),
+        soak=duration(environment["soak"]),
+    )
+
+
+def _person(written: str) -> str:
+    """A user is `ada` however it was written; a team keeps its `@`."""
+    return written if "/" in written else written.removeprefix("@")
+
+
+def _monitor(monitor: Values) -> MonitorConfig:
+    return MonitorConfig(
+        window=duration(monitor["window"]),
+        false_alarms_per_month=float(monitor["false_alarms_per_month"]),
+        min_rows=int(monitor["min_rows"]),
+    )
+
+
+def _retrain(retrain: Values) -> RetrainConfig:
+    return RetrainConfig(
+        schedule=retrain.get("schedule"), on=tuple(retrain["on"]), cooldown=duration(retrain["cooldown"])
+    )

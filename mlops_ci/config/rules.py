@@ -1,0 +1,169 @@
+"""What JSON Schema cannot say about `mlops.yaml`: each rule looks at what belongs together.
+
+A rule is given values that the schema allows; a part that is wrong by itself is None, and no rule adds to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import combinations, pairwise
+from keyword import iskeyword
+from typing import Any
+
+from mlops_ci.config.document import Complaint, KeyPath
+from mlops_ci.config.durations import duration
+from mlops_ci.config.vocabulary import METRICS, OPERATIONAL
+from mlops_ci.config.wording import choice, shown
+
+Values = Mapping[str, Any]
+_SCHEMES = ("s3", "az", "gs")
+
+
+def metrics_suit_the_task(model: Values) -> Iterator[Complaint]:
+    task = model.get("task")
+    if task is None:
+        return
+    gate = _mapping(model, "gate")
+    known = METRICS[task]
+    places: list[tuple[KeyPath, Any, tuple[str, ...]]] = [(("gate", "primary"), gate.get("primary"), known)]
+    places += [(path, each, (*known, *OPERATIONAL)) for path, each in _items(model, "gate", "guardrails")]
+    places += [(path, each, known) for path, each in _items(model, "gate", "slices")]
+    for path, each, names in places:
+        metric = (each or {}).get("metric")
+        if metric is not None and metric not in names:
+            where = (*path, "metric")
+            what = f"{shown(where)} is '{metric}', which does not suit the task {task}"
+            yield Complaint(path=where, what=what, fix=choice(metric, names))
+    if task == "regression" and gate.get("fairness"):
+        what = "gate.fairness compares decisions, which regression does not make"
+        yield Complaint(path=("gate", "fairness"), what=what, fix="remove it, or limit gate.slices instead")
+
+
+def guardrails_have_a_limit(model: Values) -> Iterator[Complaint]:
+    for path, guardrail in _items(model, "gate", "guardrails"):
+        low, high = guardrail.get("min"), guardrail.get("max")
+        if "min" not in guardrail and "max" not in guardrail:
+            what = f"{shown(path)} has neither min nor max, so it guards nothing"
+            yield Complaint(path=path, what=what, fix="add min or max")
+        if low is not None and high is not None and low > high:
+            what = f"{shown(path)} has min {low} above max {high}, which nothing can pass"
+            yield Complaint(path=path, what=what, fix="exchange the two")
+
+
+def split_has_what_it_needs(model: Values) -> Iterator[Complaint]:
+    strategy = _mapping(model, "split").get("strategy")
+    path = ("split", "strategy")
+    if strategy in ("time", "group") and model.get("data") is not None and strategy not in model["data"]:
+        what = f"split.strategy is '{strategy}', but data.{strategy} names no column"
+        yield Complaint(path=path, what=what, fix=f"add data.{strategy}, or choose another strategy")
+    if strategy == "stratified" and model.get("task") == "regression":
+        what = "split.strategy is 'stratified', which needs classes, but the task is regression"
+        yield Complaint(path=path, what=what, fix="use one of: random, group, time")
+
+
+def columns_play_one_part(model: Values) -> Iterator[Complaint]:
+    """A group may be a time (days as groups) and may be a feature; nothing else may be two things."""
+    data = _mapping(model, "data")
+    for one, other in combinations(("target", "id", "time", "group"), 2):
+        same = data.get(one) is not None and data.get(one) == data.get(other)
+        if same and (one, other) != ("time", "group"):
+            what = f"data.{one} and data.{other} are both the column '{data[one]}'"
+            yield Complaint(path=("data", other), what=what, fix="name two different columns")
+    for path, feature in _items(model, "data", "features"):
+        for part in ("target", "id"):
+            if feature == data.get(part):
+                what = f"{shown(path)} is '{feature}', which is the {part} and must not be learnt from"
+                yield Complaint(path=path, what=what, fix="remove it from the features")
+
+
+def source_is_within_reach(model: Values) -> Iterator[Complaint]:
+    source = _mapping(model, "data").get("source") or ""
+    scheme, separator, _ = source.partition("://")
+    if separator and scheme not in _SCHEMES:
+        fix = "use a path, s3://, az:// or gs://"
+        yield Complaint(path=("data", "source"), what=f"data.source begins with unknown '{scheme}://'", fix=fix)
+
+
+def entrypoints_are_importable_names(model: Values) -> Iterator[Complaint]:
+    for section, key in (("data", "prepare"), ("train", "entrypoint")):
+        entrypoint = _mapping(model, section).get(key)
+        if entrypoint is None:
+            continue
+        module, _, function = entrypoint.partition(":")
+        wrong = [name for name in (*module.split("."), function) if not name.isidentifier() or iskeyword(name)]
+        if module.endswith(".py"):
+            wrong = [module]
+        if wrong:
+            what = f"{section}.{key} is '{entrypoint}', but '{wrong[0]}' is not a name that Python can import"
+            fix = "write module:function, such as train:build_model, without folders or .py"
+            yield Complaint(path=(section, key), what=what, fix=fix)
+
+
+def rollouts_rise_to_all_traffic(model: Values) -> Iterator[Complaint]:
+    for name, environment in _mapping(model, "environments").items():
+        steps = _mapping(environment or {}, "rollout").get("steps")
+        if not steps or None in steps:
+            continue
+        path = ("environments", name, "rollout", "steps")
+        if any(before >= after for before, after in pairwise(steps)):
+            what = f"{shown(path)} {steps} does not rise from step to step"
+            yield Complaint(path=path, what=what, fix="put the steps in rising order, each once")
+        elif steps[-1] != 100:
+            what = f"{shown(path)} {steps} does not end at 100, so the release would never take over"
+            yield Complaint(path=path, what=what, fix="add 100 as the last step")
+
+
+def approvals_can_be_given(model: Values) -> Iterator[Complaint]:
+    for name, environment in _mapping(model, "environments").items():
+        approvals = _mapping(environment or {}, "approvals")
+        required, people = approvals.get("required") or 0, approvals.get("from") or ()
+        # How many belong to a team is not known here.
+        users = {person.removeprefix("@") for person in people if person is not None and "/" not in person}
+        if people and None not in people and len(users) == len(people) < required:
+            path = ("environments", name, "approvals", "required")
+            what = f"{shown(path)} is {required}, but `from` names only {len(users)}"
+            yield Complaint(path=path, what=what, fix="name more people, or require fewer")
+
+
+def waivers_end_on_a_day(model: Values) -> Iterator[Complaint]:
+    for path, waiver in _items(model, "gate", "waivers"):
+        expires = waiver.get("expires")
+        try:
+            date.fromisoformat(expires or "2000-01-01")
+        except ValueError:
+            where = (*path, "expires")
+            what = f"{shown(where)} is '{expires}', which is no day of the calendar"
+            yield Complaint(path=where, what=what, fix="write year-month-day, such as 2026-01-31")
+
+
+def windows_have_a_length(model: Values) -> Iterator[Complaint]:
+    window = _mapping(model, "monitor").get("window")
+    if window is not None and not duration(window):
+        what = f"monitor.window is '{window}', which holds no data"
+        yield Complaint(path=("monitor", "window"), what=what, fix="write a longer one, such as 7d")
+
+
+MODEL_RULES = (
+    metrics_suit_the_task,
+    guardrails_have_a_limit,
+    split_has_what_it_needs,
+    columns_play_one_part,
+    source_is_within_reach,
+    entrypoints_are_importable_names,
+    rollouts_rise_to_all_traffic,
+    approvals_can_be_given,
+    waivers_end_on_a_day,
+    windows_have_a_length,
+)
+
+
+def _mapping(values: Values, key: str) -> Values:
+    found: Values | None = values.get(key)
+    return found or {}
+
+
+def _items(model: Values, section: str, key: str) -> Iterator[tuple[KeyPath, Any]]:
+    for position, item in enumerate(_mapping(model, section).get(key) or ()):
+        if item is not None:
+            yield (section, key, position), item

@@ -1,0 +1,14 @@
+"""Metrics of predictions: their names, whether more is better, and their values for any weights of the rows."""
+
+from mlops_ci.core.metrics.catalogue import (
+    METRICS,
+    OPERATIONAL,
+    Metric,
+    compute,
+    metrics_for,
+    oriented,
+    statistic,
+    why_undefined,
+)
+
+__all__ = ["METRICS", "OPERATIONAL", "Metric", "compute", "metrics_for", "oriented", "statistic", "why_undefined"]

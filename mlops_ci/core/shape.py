@@ -1,0 +1,77 @@
+"""Does a JSON value have the shape of a record? Asked of everything that comes out of the store before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+_NAMES = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a whole number"} | {
+    float: "a number",
+    NoneType: "null",
+}
+
+
+def misfits(value: Any, hint: Any, where: str = "") -> list[str]:
+    """What keeps a JSON value from being a `hint`: a record (dataclass), a scalar, `X | None`, Mapping, tuple, Literal.
+
+    >>> misfits({"rows": [1, "2"]}, Mapping[str, tuple[int, ...]])
+    ['[rows][1] is a text, not a whole number']
+    """
+    if type(value) is hint or hint is Any:  # most of what is asked, and a long log is read through here
+        return []
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        tried = [misfits(value, option, where) for option in get_args(hint)]
+        return [] if [] in tried else [f"{where or 'it'} is {_named(value)}"]
+    if origin is Literal:
+        return [] if value in get_args(hint) and isinstance(value, str) else [f"{where or 'it'} is {str(value)[:80]!r}"]
+    wanted = _plain(origin or hint)
+    if not _is(value, wanted):
+        return [f"{where or 'it'} is {_named(value)}, not {_NAMES[wanted]}"]
+    if is_dataclass(hint):
+        return _of_record(value, hint, where)
+    if wanted is dict or wanted is list:
+        parts = value.items() if wanted is dict else enumerate(value)
+        item = get_args(hint)[wanted is dict]
+        return [] if item is Any else [text for key, part in parts for text in misfits(part, item, f"{where}[{key}]")]
+    return []
+
+
+def _plain(hint: Any) -> type:
+    """The JSON type behind a hint: a record and a mapping are objects, a tuple is a list."""
+    if is_dataclass(hint) or hint is Mapping:
+        return dict
+    return list if hint is tuple else hint
+
+
+def _is(value: Any, wanted: type) -> bool:
+    if isinstance(value, bool):  # Python counts True as an integer, JSON does not
+        return wanted is bool
+    return isinstance(value, (int, float) if wanted is float else wanted)
+
+
+def _named(value: Any) -> str:
+    return _NAMES[type(value)]
+
+
+def _of_record(value: Mapping[str, Any], record: Any, where: str) -> list[str]:
+    found: list[str] = []
+    hints = _hints(record)
+    for name, (hint, required) in hints.items():
+        if name in value:
+            found += misfits(value[name], hint, f"{where}.{name}" if where else name)
+        elif required:
+            found.append(f"{where}.{name} is missing" if where else f"{name} is missing")
+    return found + [f"{str(key)[:80]!r} is unknown" for key in value if key not in hints]
+
+
+@cache
+def _hints(record: Any) -> dict[str, tuple[Any, bool]]:
+    hints = get_type_hints(record)
+    return {
+        field.name: (hints[field.name], field.default is MISSING and field.default_factory is MISSING)
+        for field in fields(record)
+    }

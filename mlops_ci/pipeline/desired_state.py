@@ -1,0 +1,100 @@
+"""`environments/<environment>/<model>.yaml`: which release an environment is to serve, said in Git by one line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mlops_ci.errors import ConfigurationError
+from mlops_ci.ports import Repository
+
+_RELEASE = re.compile(r"^release:[ \t]*(?P<release>[^\s#]*)[^\n]*$", re.MULTILINE)
+_ID = re.compile(r"[0-9a-f]{64}")
+_NEW = """\
+# What the environment {environment} is to serve of {model}. mlops-ci edits the line below; the rest is yours.
+model: {model}
+{line}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesiredState:
+    """The release that Git names for an environment, and the commit that named it."""
+
+    environment: str
+    model: str
+    release: str
+    commit: str
+
+
+def path_of(environment: str, model: str) -> str:
+    return f"environments/{environment}/{model}.yaml"
+
+
+def read_desired(repository: Repository, environment: str, model: str, *, ref: str = "") -> DesiredState | None:
+    """What the main branch (or `ref`) says; None where the environment has no file, or one that names no release yet.
+
+    Raises ConfigurationError where the file names something that is no release id.
+    """
+    at = ref or repository.main
+    commit = repository.commit(at)
+    content = repository.read(path_of(environment, model), ref=commit) if commit else None
+    if content is None or commit is None:
+        return None
+    release = parse_release(content.decode(errors="replace"), where=path_of(environment, model))
+    return DesiredState(environment=environment, model=model, release=release, commit=commit) if release else None
+
+
+def parse_release(text: str, *, where: str) -> str:
+    """The release id in the file's text; empty where the line is there without one."""
+    lines = list(_RELEASE.finditer(text))
+    if len(lines) != 1:
+        raise ConfigurationError(
+            f"needs exactly one line `release: <id>`, has {len(lines)}",
+            where=where,
+            fix="restore the file from Git's history",
+        )
+    release = lines[0]["release"].strip("\"'")
+    if release and not _ID.fullmatch(release):
+        line = text.count("\n", 0, lines[0].start()) + 1
+        raise ConfigurationError(
+            f"{release!r} is no release id (64 hexadecimal digits)",
+            where=f"{where}:{line}",
+            fix="name a release that `mlops-ci history` lists",
+        )
+    return release
+
+
+def edit(content: bytes | None, *, environment: str, model: str, release: str, version: int | None) -> bytes:
+    """The file with another release in it: one line differs, people's comments and order stay. "" names none."""
+    line = f"release: {release}  # version {version}" if release else "release:"
+    if content is None:
+        return _NEW.format(environment=environment, model=model, line=line).encode()
+    text = content.decode()
+    parse_release(text, where=path_of(environment, model))
+    return _RELEASE.sub(line, text).encode()
+
+
+def commit_desired(
+    repository: Repository,
+    *,
+    environment: str,
+    model: str,
+    release: str,
+    version: int | None,
+    branch: str,
+    message: str,
+) -> str:
+    """Commits the edited file onto the head of the main branch and returns the commit; `branch` may be main itself."""
+    main = repository.main
+    onto = repository.commit(main)
+    if onto is None:
+        raise ConfigurationError(
+            "the repository has no commit yet", where=str(repository.root), fix="commit your files first"
+        )
+    path = path_of(environment, model)
+    before = repository.read(path, ref=onto)
+    after = edit(before, environment=environment, model=model, release=release, version=version)
+    if after == before and branch == main:
+        return onto
+    return repository.commit_files({path: after}, branch=branch, onto=onto, message=message, replace=branch != main)

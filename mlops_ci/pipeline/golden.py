@@ -1,0 +1,62 @@
+"""Golden rows: a sample of the holdout with the native model's own answers, to be asked again wherever it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_ci.core.predictions import Predictions
+
+ROWS = 500
+"""Enough to see a wrong model at once, few enough to be asked in one request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenRows:
+    """Records as a client sends them (None for missing) and the answers that the native model gave."""
+
+    records: Sequence[Mapping[str, Any]]
+    answers: Predictions
+
+    def to_json(self) -> dict[str, Any]:
+        answers = {
+            name: None if values is None else values.tolist()
+            for name, values in (
+                ("labels", self.answers.labels),
+                ("probabilities", self.answers.probabilities),
+                ("values", self.answers.values),
+            )
+        }
+        return {"records": [dict(record) for record in self.records], "answers": answers}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> GoldenRows:
+        arrays = {name: None if values is None else np.asarray(values) for name, values in value["answers"].items()}
+        return cls(records=value["records"], answers=Predictions(**arrays))
+
+
+def records_of(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    """Canonical columns as records of JSON values: NaN becomes None, whole numbers stay numbers."""
+    lists = {name: [_value(item) for item in column.tolist()] for name, column in columns.items()}
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+
+def choose_golden(columns: Mapping[str, NDArray[Any]], answers: Predictions, rows: int = ROWS) -> GoldenRows:
+    """`rows` rows spread evenly over the holdout (all of them where there are fewer)."""
+    chosen = np.unique(np.linspace(0, len(answers) - 1, min(rows, len(answers))).astype(int))
+    return GoldenRows(
+        records=records_of({name: column[chosen] for name, column in columns.items()}),
+        answers=Predictions(
+            labels=None if answers.labels is None else answers.labels[chosen],
+            probabilities=None if answers.probabilities is None else answers.probabilities[chosen],
+            values=None if answers.values is None else answers.values[chosen],
+        ),
+    )
+
+
+def _value(item: Any) -> Any:
+    return None if isinstance(item, float) and item != item else item

@@ -1,0 +1,145 @@
+"""Registers a judged candidate, deploys it to the first environment, verifies it there, and proposes its promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Candidate, Release
+from mlops_ci.core.state import rollback_target
+from mlops_ci.errors import ParityError, RolloutAborted
+from mlops_ci.pipeline.desired_state import commit_desired, read_desired
+from mlops_ci.pipeline.event_log import EventLog, NewEvent
+from mlops_ci.pipeline.golden import GoldenRows
+from mlops_ci.pipeline.reconcile import Change, reconcile, roll_back
+from mlops_ci.pipeline.registry import Registry
+from mlops_ci.pipeline.site import Site
+from mlops_ci.pipeline.verify import Verification, verify
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What is known of a candidate when it becomes a version."""
+
+    candidate: Candidate
+    commit: str
+    verdict: str
+    golden: GoldenRows
+    evidence: Mapping[str, str]
+
+
+def released(log: EventLog, registry: Registry, model: str, lock: str) -> Release | None:
+    """The release that was made of this lock before."""
+    state = log.state(model)
+    found = next((item.release for item in state.releases.values() if item.lock == lock), None)
+    return registry.release(found) if found else None
+
+
+def register(registration: Registration, *, registry: Registry, log: EventLog, actor: str) -> Release:
+    """Gives the candidate the next version number and makes its release; the one it has, where it has one.
+
+    A run that was killed between the two finds its number again by the lock.
+    """
+    candidate = registration.candidate
+    existing = released(log, registry, candidate.model, candidate.lock)
+    if existing is not None:
+        return existing
+    if candidate.onnx is None:
+        raise ParityError(f"there is no ONNX graph: {candidate.refusal}")
+    version = registry.claim_version(candidate.model, lock=candidate.lock, commit=registration.commit)
+    # Of two runs that race for the same lock the first decides the commit, so that both make the same release.
+    commit = registry.version(candidate.model, version).commit
+    release = Release(
+        model=candidate.model,
+        version=version,
+        lock=candidate.lock,
+        commit=commit,
+        files={MODEL_FILE: candidate.onnx, SIGNATURE_FILE: registry.put_json(candidate.signature.to_json())},
+        image=None,
+        evidence={
+            **registration.evidence,
+            "golden": registry.put_json(registration.golden.to_json()),
+            "lock": candidate.lock_record,
+            "profile": candidate.profile,
+        },
+    )
+    registry.save_release(release)
+    subject = {"release": release.id, "version": version, "lock": candidate.lock, "commit": commit}
+    new = NewEvent(
+        kind="registered",
+        subject={**subject, "verdict": registration.verdict},
+        actor=actor,
+        evidence=sorted(registration.evidence.values()),
+    )
+    log.append(candidate.model, lambda state: None if version in state.versions else new)
+    return released(log, registry, candidate.model, candidate.lock) or release
+
+
+def deploy(site: Site, release: Release) -> Change:
+    """Makes Git name the release for the site, and the site serve it. Raises RolloutAborted where it does not start well."""
+    desired = read_desired(site.repository, site.name, site.model)
+    if desired is None or desired.release != release.id:
+        message = f"Deploy {site.model} version {release.version} to {site.name}\n\n{site.anchor}\n"
+        commit_desired(
+            site.repository, environment=site.name, model=site.model, release=release.id, version=release.version,
+            branch=site.repository.main, message=message,
+        )  # fmt: skip
+    change = reconcile(site)
+    if change.release != release.id:
+        raise RolloutAborted(
+            f"{site.name} refused version {release.version}: {'; '.join(change.reasons)}",
+            fix=f"mend it and release again; or, if the fault was elsewhere: mlops-ci release-hold {site.model} "
+            f"--environment {site.name} --release {release.id[:12]} --reason ...",
+        )
+    return change
+
+
+def verify_deployed(site: Site, release: Release) -> Verification:
+    """Asks the live environment, and records the answer: a release is eligible to go on only after this.
+
+    Raises VerificationError where it fails; the environment is then back on the release before, if there is one.
+    """
+    verification = verify(
+        site.client, site.url, release=release, signature=site.signature(release), golden=site.golden(release),
+        limits=site.parity,
+    )  # fmt: skip
+    evidence = [site.registry.put_json(verification.to_json())]
+    if verification.ok:
+        site.record("verified", evidence, release=release.id)
+        return verification
+    reason = "; ".join(f"{check.name}: {check.detail}" for check in verification.checks if not check.ok)
+    site.record("verification-revoked", evidence, release=release.id, reason=reason)
+    good = rollback_target(site.model_state(), site.name)
+    if good is not None:
+        roll_back(site, to=good, reason=f"verification failed: {reason}")
+    verification.require()
+    return verification
+
+
+def evidence_text(
+    release: Release, evaluation: Mapping[str, Any] | None, verification: Mapping[str, Any] | None
+) -> str:
+    """The body of a promotion pull request: what is known of the release, in Markdown."""
+    lines = [
+        f"Version {release.version} of **{release.model}**, release `{release.id}`, from commit `{release.commit}`.",
+        "",
+    ]
+    if evaluation:
+        primary = evaluation.get("primary") or {}
+        lines += [
+            f"- verdict: **{evaluation['verdict']}** — {'; '.join(evaluation.get('reasons', [])) or 'no objection'}"
+        ]
+        if primary.get("difference") is not None:
+            lines += [
+                f"- {primary['metric']}: {primary['champion']:.4f} → {primary['challenger']:.4f}, better by "
+                f"{primary['difference']:+.4f} (at least {primary['lower']:+.4f})"
+            ]
+    for check in (verification or {}).get("checks", []):
+        lines.append(f"- {check['name']}: {'ok' if check['ok'] else 'FAILED'} — {check['detail']}")
+    lines += [
+        "",
+        "Evidence in the store:",
+        *(f"- {name} `{digest}`" for name, digest in sorted(release.evidence.items())),
+    ]
+    return "\n".join(lines)

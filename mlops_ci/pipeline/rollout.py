@@ -1,0 +1,189 @@
+"""Gives a new release its traffic step by step, asking both releases the latest real requests at each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlops_ci.core.predictions import Predictions
+from mlops_ci.core.records import Release
+from mlops_ci.core.rollout import (
+    Replay,
+    StepDecision,
+    StepEvidence,
+    Traffic,
+    compare_answers,
+    decide_step,
+    usual_distance,
+)
+from mlops_ci.core.shift import shifts
+from mlops_ci.core.signature import Signature
+from mlops_ci.errors import VerificationError
+from mlops_ci.pipeline.golden import GoldenRows
+from mlops_ci.pipeline.site import Site
+from mlops_ci.pipeline.verify import verify
+from mlops_ci.ports import Answer
+
+REPLAYED = 300
+"""Requests a step: enough for the tests' power, and asked in a second or two."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One share of the traffic in per cent, and what was decided there."""
+
+    share: int
+    outcome: str
+    reasons: Sequence[str] = ()
+    insufficient: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """The steps taken. `reasons` say why it was aborted; empty where the new release may have all traffic."""
+
+    steps: tuple[Step, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def share(self) -> int:
+        """The traffic that the new release had at the most."""
+        return self.steps[-1].share if self.steps else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """One release at its own address."""
+
+    url: str
+    release: Release
+    signature: Signature
+
+
+def roll_out(site: Site, new: Release, stable: Release | None) -> Rollout:
+    """Starts the new release and moves the traffic to it, as long as nothing speaks against it.
+
+    It gets none before it has answered its golden rows. Without a stable release there is nothing to compare with,
+    and no step. The caller makes the outcome final: all traffic to the new release, or back.
+    """
+    signature, golden = site.signature(new), site.golden(new)
+    site.console.say(f"{site.name}: starting version {new.version} of {site.model}")
+    try:
+        url = site.start(new)
+        verify(site.client, url, release=new, signature=signature, golden=golden, limits=site.parity).require()
+    except VerificationError as error:
+        return Rollout(steps=(), reasons=(error.what,))
+    if stable is None or site.before is None:
+        return Rollout(steps=(), reasons=())
+    fresh = _Side(url=url, release=new, signature=signature)
+    old = _Side(url=site.start(stable), release=stable, signature=site.signature(stable))
+    return _steps(site, fresh, old, golden)
+
+
+def _steps(site: Site, new: _Side, stable: _Side, golden: GoldenRows) -> Rollout:
+    steps: list[Step] = []
+    evaluated = _ask(site, golden.records, stable, new)
+    for share in site.environment.rollout.steps:
+        shares = {new.release.id: share, stable.release.id: 100 - share}
+        site.target.route(site.name, site.model, {release: part for release, part in shares.items() if part})
+        site.clock.sleep(site.environment.rollout.window.total_seconds())
+        decision = _judge(site, new, stable, evaluated, last=share == site.environment.rollout.steps[-1])
+        site.record(
+            "rollout-step",
+            release=new.release.id,
+            share=share,
+            outcome=decision.outcome,
+            reasons=list(decision.reasons),
+        )
+        step = Step(share=share, outcome=decision.outcome, reasons=decision.reasons, insufficient=decision.insufficient)
+        steps.append(step)
+        said = "; ".join(decision.reasons or decision.insufficient)
+        site.console.say(f"{site.name}: {share} %: {decision.outcome}{f' ({said})' if said else ''}")
+        if decision.reasons:
+            break
+    return Rollout(steps=tuple(steps), reasons=tuple(steps[-1].reasons) if steps else ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The same rows asked of both: the answers to those that both answered, and how each fared as traffic."""
+
+    stable: Predictions | None
+    new: Predictions | None
+    stable_traffic: Traffic
+    new_traffic: Traffic
+    failed: int
+
+
+def _judge(site: Site, new: _Side, stable: _Side, evaluated: _Asked, *, last: bool) -> StepDecision:
+    records = site.target.recent_requests(site.name, site.model, stable.release.id, REPLAYED)
+    asked = _ask(site, records, stable, new)
+    tolerance = usual_distance(evaluated.stable, evaluated.new) if evaluated.stable and evaluated.new else 0.0
+    decision = decide_step(
+        StepEvidence(
+            new=asked.new_traffic,
+            stable=asked.stable_traffic,
+            replay=_replay(asked, tolerance) or Replay(rows=asked.failed, failed=asked.failed, differing=0),
+            expected=_replay(evaluated, tolerance),
+            golden=(),
+        ),
+        last=last,
+    )
+    moved: list[str] = []
+    if asked.stable and asked.new and evaluated.stable and evaluated.new:
+        live, known = (asked.stable, asked.new), (evaluated.stable, evaluated.new)
+        moved = shifts(live, known, classes=new.signature.classes)
+    if not moved:
+        return decision
+    return StepDecision(outcome="abort", reasons=(*decision.reasons, *moved), insufficient=decision.insufficient)
+
+
+def _ask(site: Site, records: Sequence[Mapping[str, Any]], stable: _Side, new: _Side) -> _Asked:
+    """Asks both sides each record by itself, as clients do."""
+    pairs = [(_one(site, stable, record), _one(site, new, record)) for record in records]
+    good = [(old.predictions, fresh.predictions) for old, fresh in pairs if old.predictions and fresh.predictions]
+    return _Asked(
+        stable=_joined([old for old, _ in good]),
+        new=_joined([fresh for _, fresh in good]),
+        stable_traffic=_traffic([old for old, _ in pairs]),
+        new_traffic=_traffic([fresh for _, fresh in pairs]),
+        failed=sum(1 for old, fresh in pairs if not old.error and fresh.error),
+    )
+
+
+def _one(site: Site, side: _Side, record: Mapping[str, Any]) -> Answer:
+    """The record as this side's clients would send it: its own columns; one that the record lacks is missing there."""
+    own = {column.name: record.get(column.name) for column in side.signature.inputs}
+    return site.client.score(side.url, [own], side.signature)
+
+
+def _traffic(answers: Sequence[Answer]) -> Traffic:
+    return Traffic(
+        requests=len(answers),
+        errors=sum(1 for answer in answers if answer.error),
+        latencies=[answer.milliseconds for answer in answers if not answer.error],
+    )
+
+
+def _joined(parts: Sequence[Predictions]) -> Predictions | None:
+    if not parts:
+        return None
+
+    def together(arrays: list[Any]) -> Any:
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    return Predictions(
+        labels=together([part.labels for part in parts]),
+        probabilities=together([part.probabilities for part in parts]),
+        values=together([part.values for part in parts]),
+    )
+
+
+def _replay(asked: _Asked, tolerance: float) -> Replay | None:
+    if asked.stable is None or asked.new is None:
+        return None
+    replay = compare_answers(asked.stable, asked.new, tolerance=tolerance)
+    return Replay(rows=replay.rows + asked.failed, failed=replay.failed + asked.failed, differing=replay.differing)

@@ -1,0 +1,180 @@
+"""Runs an ONNX graph: the same code answers offline, where the gate judges a model, and in the live service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_ci.core.predictions import Predictions
+from mlops_ci.core.signature import Column, Signature
+
+CHUNK_ROWS = 8_192
+"""Larger batches are only slower and take more memory, see the measurements in `docs/`."""
+REASON_LENGTH = 500
+INPUT_TYPES = {"number": "tensor(double)", "text": "tensor(string)"}
+FLOATS = ("tensor(float)", "tensor(double)")
+
+
+class OnnxModel:
+    """A loaded graph; safe to use from several threads."""
+
+    def __init__(self, session: Any, signature: Signature) -> None:
+        self._session = session
+        self._outputs = ["prediction"] if signature.task == "regression" else ["label", "probabilities"]
+        self.signature = signature
+
+    def predict(self, columns: Mapping[str, NDArray[Any]]) -> Predictions:
+        """Answers rows given as one 1-D array a column, in chunks so that memory stays bounded.
+
+        Raises ValueError naming the column where one is missing, unknown, of another length or of another kind, and
+        with the runtime's reason where the graph cannot answer these rows.
+        """
+        feeds, rows = _feeds(columns, self.signature)
+        parts = [
+            self._run({name: values[start : start + CHUNK_ROWS] for name, values in feeds.items()})
+            for start in range(0, rows, CHUNK_ROWS)
+        ]
+        if self.signature.task == "regression":
+            values = [_floats(part[0], (-1, 1)).reshape(-1) for part in parts]
+            return Predictions(values=np.concatenate([np.empty(0), *values]))
+        classes = len(self.signature.classes)
+        probabilities = np.concatenate([np.empty((0, classes)), *(_floats(part[1], (-1, classes)) for part in parts)])
+        return Predictions(labels=self._labels(parts, probabilities), probabilities=probabilities)
+
+    def _run(self, feeds: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        try:
+            answers: Sequence[NDArray[Any]] = self._session.run(self._outputs, feeds)
+        except Exception as error:
+            raise ValueError(f"the model cannot answer these rows: {_reason(error)}") from error
+        return answers
+
+    def _labels(self, parts: Sequence[Sequence[NDArray[Any]]], probabilities: NDArray[np.float64]) -> NDArray[Any]:
+        kind = object if isinstance(self.signature.classes[0], str) else np.int64
+        if self.signature.task == "binary-classification":
+            second = probabilities[:, 1] >= self.signature.threshold
+            return np.array(self.signature.classes, dtype=kind)[second.astype(np.intp)]
+        return np.concatenate([np.empty(0, dtype=kind), *(part[0].reshape(-1).astype(kind) for part in parts)])
+
+
+class OnnxRuntime:
+    """Implements `ports.ModelRuntime` with onnxruntime on one thread."""
+
+    def load(self, onnx: bytes, signature: Signature) -> OnnxModel:
+        """Raises ValueError with the reason where the graph cannot be loaded or does not fit the signature."""
+        onnxruntime = _onnxruntime()
+        options = onnxruntime.SessionOptions()
+        # The defaults spin on every core and take up to twice the processor time for the same latency.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4  # errors are raised, so there is nothing to log as well
+        try:
+            session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ValueError(f"the ONNX graph cannot be loaded: {_reason(error)}") from error
+        problems = [
+            *_signature_problems(signature),
+            *_input_problems(session, signature),
+            *_output_problems(session, signature),
+        ]
+        if problems:
+            raise ValueError(f"the ONNX graph does not fit its signature: {'; '.join(problems)}")
+        return OnnxModel(session, signature)
+
+
+def _onnxruntime() -> Any:
+    # onnxruntime 1.31 reports to its maker over the network and keeps a device id in the home directory, unless this
+    # variable is set before the import: `disable_telemetry_events` is too late.
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]} …"
+
+
+def _signature_problems(signature: Signature) -> list[str]:
+    if signature.task == "regression":
+        return []
+    problems = []
+    kinds = {type(label) for label in signature.classes}
+    if kinds not in ({int}, {str}):
+        problems.append(f"classes have to be all integers or all texts, not {list(signature.classes)}")
+    binary = signature.task == "binary-classification"
+    if len(set(signature.classes)) != len(signature.classes) or (binary and len(signature.classes) != 2):
+        problems.append(f"{signature.task} with the classes {list(signature.classes)}")
+    return problems
+
+
+def _input_problems(session: Any, signature: Signature) -> list[str]:
+    inputs = {node.name: node for node in session.get_inputs()}
+    names = [column.name for column in signature.inputs]
+    problems = [f"input {name} is not in the signature" for name in inputs if name not in names]
+    for column in signature.inputs:
+        node, kind = inputs.get(column.name), INPUT_TYPES[column.kind]
+        if node is None:
+            problems.append(f"the graph has no input {column.name}")
+        elif node.type != kind or not _fits(node.shape, (None, 1)):
+            problems.append(f"input {column.name} is {node.type} {node.shape}, not {kind} [rows, 1]")
+    return problems
+
+
+def _output_problems(session: Any, signature: Signature) -> list[str]:
+    outputs = {node.name: node for node in session.get_outputs()}
+    expected: dict[str, tuple[tuple[str, ...], tuple[int | None, ...]]]
+    if signature.task == "regression":
+        expected = {"prediction": (FLOATS, (None, 1))}
+    else:
+        text = any(isinstance(label, str) for label in signature.classes)
+        label = ("tensor(string)",) if text else ("tensor(int64)",)
+        expected = {"label": (label, (None,)), "probabilities": (FLOATS, (None, len(signature.classes)))}
+    problems = []
+    for name, (types, shape) in expected.items():
+        node = outputs.get(name)
+        if node is None:
+            problems.append(f"the graph has no output {name}, only {', '.join(outputs)}")
+        elif node.type not in types or not _fits(node.shape, shape):
+            problems.append(f"output {name} is {node.type} {node.shape}, not {' or '.join(types)}")
+    return problems
+
+
+def _fits(shape: Sequence[Any], expected: Sequence[int | None]) -> bool:
+    """Whether a declared shape, in which a name or None stands for any size, allows the expected one."""
+    if len(shape) != len(expected):
+        return not shape  # a graph may leave a shape out altogether; the answers' shapes are checked again
+    return all(size == wanted or not isinstance(size, int) for size, wanted in zip(shape, expected, strict=True))
+
+
+def _feeds(columns: Mapping[str, NDArray[Any]], signature: Signature) -> tuple[dict[str, NDArray[Any]], int]:
+    missing = [column.name for column in signature.inputs if column.name not in columns]
+    unknown = sorted(columns.keys() - {column.name for column in signature.inputs})
+    lengths = {len(values) for values in columns.values()}
+    if missing or unknown or len(lengths) != 1:
+        found = [f"missing {missing}"] * bool(missing) + [f"unknown {unknown}"] * bool(unknown)
+        raise ValueError(f"the columns do not fit the model: {'; '.join(found) or f'lengths {sorted(lengths)}'}")
+    return {column.name: _feed(column, columns[column.name]) for column in signature.inputs}, lengths.pop()
+
+
+def _feed(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    if column.kind == "number":
+        if values.dtype.kind not in "fiub":
+            raise ValueError(f"column {column.name} holds {values.dtype}, not numbers")
+        return np.ascontiguousarray(values, dtype=np.float64).reshape(-1, 1)
+    # onnxruntime would silently turn None into "None" and NaN into "nan"
+    if values.dtype.kind not in "OUT" or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"column {column.name} holds something that is not a text; a missing text is an empty one")
+    return np.asarray(values, dtype=object).reshape(-1, 1)
+
+
+def _floats(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float64]:
+    if values.ndim != 2 or values.shape[1] != shape[1]:
+        raise ValueError(f"the model answered with the shape {list(values.shape)}, not [rows, {shape[1]}]")
+    return values.astype(np.float64)

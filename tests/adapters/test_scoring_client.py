@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlops_ci.adapters.scoring_client import HttpScoringClient
+from mlops_ci.errors import OutsideError
+from mlops_ci.ports import ScoringClient
+from mlops_ci.scoring.model import OnnxRuntime
+from tests.scoring.serving import RELEASE, Served, served
+from tests.scoring.tiny_models import TinyModel, binary, multiclass, regression
+
+Stub = Callable[..., str]
+
+
+@pytest.fixture
+def client() -> Iterator[HttpScoringClient]:
+    with HttpScoringClient(timeout=5) as open_client:
+        yield open_client
+
+
+@pytest.fixture(scope="module", params=[binary, multiclass, regression], ids=["binary", "multiclass", "regression"])
+def model(request: pytest.FixtureRequest) -> TinyModel:
+    fitted: TinyModel = request.param()
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def service(model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(model, tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """Serves one canned answer to everything, at the address that it returns."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def _stub(body: bytes, *, status: int = 200, **headers: str) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET  # noqa: N815 - the name that the base class calls
+
+            def log_message(self, *_: object) -> None:
+                """Nothing: the test's output is not its log."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield _stub
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_it_is_a_scoring_client(client: HttpScoringClient) -> None:
+    checked: ScoringClient = client
+    assert checked is client
+
+
+def test_a_live_service_answers_exactly_as_the_model_offline(
+    client: HttpScoringClient, service: Served, model: TinyModel
+) -> None:
+    offline = OnnxRuntime().load(model.onnx, model.signature).predict(model.columns)
+
+    answer = client.score(service.url, model.records, model.signature)
+
+    assert answer.error == ""
+    assert answer.release == RELEASE
+    assert answer.milliseconds > 0
+    assert answer.predictions is not None
+    np.testing.assert_array_equal(answer.predictions.scores, offline.scores)
+    if offline.labels is None:
+        assert answer.predictions.labels is None
+    else:
+        assert answer.predictions.labels is not None
+        assert answer.predictions.labels.dtype == offline.labels.dtype
+        assert answer.predictions.labels.tolist() == offline.labels.tolist()
+
+
+def test_records_as_a_data_frame_gives_them_are_understood(
+    client: HttpScoringClient, service: Served, model: TinyModel
+) -> None:
+    rows = [{name: model.frame[name].iloc[row] for name in model.frame} for row in range(3)]
+    assert isinstance(rows[1]["distance"], np.float64)
+
+    answer = client.score(service.url, rows, model.signature)
+
+    same = client.score(service.url, model.records[:3], model.signature)
+    assert answer.predictions is not None
+    assert same.predictions is not None
+    np.testing.assert_array_equal(answer.predictions.scores, same.predictions.scores)
+
+
+def test_no_records_give_no_answers(client: HttpScoringClient, service: Served, model: TinyModel) -> None:
+    answer = client.score(service.url, [], model.signature)
+
+    assert answer.predictions is not None
+    assert answer.predictions.scores.shape == (0, len(model.signature.classes) or 1)
+
+
+def test_what_the_service_refuses_is_in_the_answer(
+    client: HttpScoringClient, service: Served, model: TinyModel
+) -> None:
+    answer = client.score(service.url, [{"distance": "far"}], model.signature)
+
+    assert answer.predictions is None
+    assert answer.release == RELEASE
+    assert answer.error.startswith("status 422: ")
+    assert '"field":"distance"' in answer.error
+
+
+def test_metadata_and_readiness(client: HttpScoringClient, service: Served) -> None:
+    assert client.ready(service.url)
+    assert client.metadata(service.url, "delay")["properties"]["release"] == RELEASE
+    with pytest.raises(OutsideError, match="there is no metadata of other: status 404"):
+        client.metadata(service.url, "other")
+
+
+def test_where_nobody_listens(client: HttpScoringClient) -> None:
+    nobody = "http://127.0.0.1:9"
+
+    answer = client.score(nobody, binary().records, binary().signature)
+
+    assert (answer.predictions, answer.release) == (None, "")
+    assert "refused" in answer.error
+    assert not client.ready(nobody)
+    with pytest.raises(OutsideError, match="there is no metadata of delay: ConnectionError"):
+        client.metadata(nobody, "delay")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"predictions": 3}',
+        b'{"predictions": []}',
+        b'{"predictions": [{"label": 1}]}',
+        b'{"predictions": [{"label": 7, "probabilities": {"0": 0.5, "1": 0.5}}]}',
+        b'{"predictions": [{"label": 1, "probabilities": {"0": 0.5}}]}',
+        b'{"predictions": [{"label": 1, "probabilities": {"0": "half", "1": 0.5}}]}',
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_an_error_and_no_exception(
+    client: HttpScoringClient, stub: Stub, answer: bytes
+) -> None:
+    url = stub(answer, **{"x-mlops-release": "abc"})
+
+    got = client.score(url, binary().records[:1], binary().signature)
+
+    assert got.predictions is None
+    assert got.release == "abc"
+    assert "makes no sense" in got.error
+
+
+@pytest.mark.parametrize("body", [b"[]", b"<html>"])
+def test_metadata_that_make_no_sense_are_an_error(client: HttpScoringClient, stub: Stub, body: bytes) -> None:
+    with pytest.raises(OutsideError, match="the metadata of delay are not"):
+        client.metadata(stub(body), "delay")
+
+
+def test_nobody_is_sent_elsewhere(client: HttpScoringClient, stub: Stub) -> None:
+    good = json.dumps({"predictions": [{"label": 1, "probabilities": {"0": 0.5, "1": 0.5}}]}).encode()
+    url = stub(b"", status=307, location=stub(good))
+
+    assert client.score(url, binary().records[:1], binary().signature).error.startswith("status 307")
+    assert not client.ready(url)
+
+
+def test_proxies_and_credentials_of_the_environment_have_no_part(
+    service: Served, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    with HttpScoringClient() as client:
+        assert client.ready(service.url)

@@ -1,0 +1,319 @@
+"""Defaults: what a minimal file means, that writing them out changes nothing, and that texts stay as written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops_ci.config.completion import complete, with_defaults
+from mlops_ci.config.loading import load
+from mlops_ci.config.reader import read
+from mlops_ci.config.rules import MODEL_RULES
+from mlops_ci.config.types import (
+    ApprovalsConfig,
+    EnvironmentConfig,
+    FairnessConfig,
+    GateConfig,
+    GuardrailConfig,
+    ImageConfig,
+    ModelConfig,
+    MonitorConfig,
+    ParityConfig,
+    PrimaryConfig,
+    RetrainConfig,
+    RolloutConfig,
+    SliceConfig,
+    SplitConfig,
+    TrainConfig,
+    WaiverConfig,
+)
+from mlops_ci.config.validation import MODEL_SCHEMA, validate
+
+# The example of the design, whose two ellipses are filled.
+EXAMPLE = """\
+schema: 1
+model: flight-delay
+task: binary-classification        # binary-classification | multiclass-classification | regression
+data:
+  source: data/flights.parquet     # CSV or Parquet; path, glob, s3://, az://, gs://, or a .dvc pointer
+  target: late
+  id: flight_id                    # optional
+  time: time_hour                  # optional: time split, windows
+  group: carrier                   # optional: grouped split, clustered resampling
+  schema: data.schema.yaml         # column types, ranges, categories, nullability, uniqueness
+  prepare: features:prepare        # optional DataFrame -> DataFrame, the same in training and batch scoring
+split: {strategy: time, holdout: 0.2, seed: 7}      # random | stratified | group | time
+train:
+  entrypoint: train:build_model
+  params: {max_depth: 6}
+  search: {space: {max_depth: [4, 6]}, method: halving, cv: 5}    # optional
+  engine: local                    # local | dask (an address, or a cluster that it starts)
+gate:
+  primary: {metric: roc_auc, margin: 0.005, alpha: 0.05}
+  guardrails: [{metric: log_loss, max: 0.45}, {metric: brier_score, max: 0.2}, {metric: latency_p99_ms, max: 10}]
+  slices: [{by: carrier, metric: roc_auc, max_drop: 0.02, min_rows: 200}]
+  fairness: [{by: sex, metric: equalized_odds_difference, max: 0.1}]
+  looks: 20                        # how many challengers one holdout may judge before fresh data is demanded
+  waivers: []                      # named verdict, reason, approver, expiry date
+parity: {atol: 1.0e-5, max_flips: 0}
+image: {repository: ghcr.io/acme/flight-delay, base: "python:3.11-slim"}
+environments:
+  qa: {target: process}            # process | docker | kubernetes | terraform
+  production: {target: docker, approvals: {required: 1, from: ["@acme/ml-owners"]}, rollout: {steps: [10, 50, 100], window: 60s}, soak: 1h}
+monitor: {window: 7d}
+retrain: {schedule: weekly, on: [drift, performance, data], cooldown: 1d}
+"""  # noqa: E501 - as the design has it
+SOME_COLUMN = "schema: 1\ncolumns: {late: {type: integer}}\n"
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Callable[[str], ModelConfig]:
+    def of(text: str) -> ModelConfig:
+        (tmp_path / "mlops.yaml").write_text(text, encoding="utf-8")
+        (tmp_path / "data.schema.yaml").write_text(SOME_COLUMN, encoding="utf-8")
+        return load(tmp_path / "mlops.yaml")
+
+    return of
+
+
+def test_the_designs_example(loaded: Callable[[str], ModelConfig], tmp_path: Path) -> None:
+    config = loaded(EXAMPLE)
+    assert (config.root, config.path) == (tmp_path, tmp_path / "mlops.yaml")
+    assert (config.model, config.task) == ("flight-delay", "binary-classification")
+    data = config.data
+    assert (data.source, data.target, data.id) == ("data/flights.parquet", "late", "flight_id")
+    assert (data.time, data.group, data.prepare, data.features) == ("time_hour", "carrier", "features:prepare", ())
+    assert data.schema is not None
+    assert data.schema.path == "data.schema.yaml"
+    assert config.split == SplitConfig(strategy="time", holdout=0.2, seed=7)
+    assert config.train == TrainConfig(
+        entrypoint="train:build_model",
+        params={"max_depth": 6},
+        search={"space": {"max_depth": [4, 6]}, "method": "halving", "cv": 5},
+        engine="local",
+        seed=0,
+    )
+    assert config.gate == GateConfig(
+        primary=PrimaryConfig(metric="roc_auc", margin=0.005, alpha=0.05),
+        guardrails=(
+            GuardrailConfig(metric="log_loss", min=None, max=0.45),
+            GuardrailConfig(metric="brier_score", min=None, max=0.2),
+            GuardrailConfig(metric="latency_p99_ms", min=None, max=10.0),
+        ),
+        slices=(SliceConfig(by="carrier", metric="roc_auc", max_drop=0.02, min_rows=200),),
+        fairness=(FairnessConfig(by="sex", metric="equalized_odds_difference", max=0.1),),
+        looks=20,
+        waivers=(),
+        ships=("first", "superior"),
+        resamples=2000,
+    )
+    assert config.parity == ParityConfig(atol=1e-5, max_flips=0)
+    assert config.image == ImageConfig(repository="ghcr.io/acme/flight-delay", base="python:3.11-slim")
+    production = config.environment("production")
+    assert production == EnvironmentConfig(
+        name="production",
+        target="docker",
+        approvals=ApprovalsConfig(required=1, people=("@acme/ml-owners",)),
+        rollout=RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=1)),
+        soak=timedelta(hours=1),
+    )
+    assert [environment.name for environment in config.environments] == ["qa", "production"]
+    assert config.retrain == RetrainConfig(
+        schedule="weekly", on=("drift", "performance", "data"), cooldown=timedelta(days=1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "strategy", "metric"),
+    [
+        ("binary-classification", "stratified", "roc_auc"),
+        ("multiclass-classification", "stratified", "accuracy"),
+        ("regression", "random", "rmse"),
+    ],
+)
+def test_a_minimal_file(
+    loaded: Callable[[str], ModelConfig], minimal: str, task: str, strategy: str, metric: str
+) -> None:
+    config = loaded(minimal.replace("binary-classification", task))
+    assert (config.split.strategy, config.split.holdout, config.split.seed) == (strategy, 0.2, 0)
+    assert config.train == TrainConfig(entrypoint="train:build_model", params={}, search=None, engine="local", seed=0)
+    assert config.gate == GateConfig(
+        primary=PrimaryConfig(metric=metric, margin=0.0, alpha=0.05),
+        guardrails=(),
+        slices=(),
+        fairness=(),
+        looks=20,
+        waivers=(),
+        ships=("first", "superior"),
+        resamples=2000,
+    )
+    assert config.parity == ParityConfig(atol=1e-5, max_flips=0)
+    assert config.image is None
+    assert config.environments == (
+        EnvironmentConfig(
+            name="qa",
+            target="process",
+            approvals=ApprovalsConfig(required=0, people=()),
+            rollout=RolloutConfig(steps=(100,), window=timedelta(minutes=1)),
+            soak=timedelta(0),
+        ),
+        EnvironmentConfig(
+            name="production",
+            target="process",
+            approvals=ApprovalsConfig(required=1, people=()),
+            rollout=RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=1)),
+            soak=timedelta(0),
+        ),
+    )
+    assert config.monitor == MonitorConfig(window=timedelta(days=7), false_alarms_per_month=1.0, min_rows=200)
+    assert config.retrain == RetrainConfig(schedule=None, on=(), cooldown=timedelta(days=1))
+
+
+def test_texts_stay_as_they_were_written(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    """PEERS, defect 3: an unquoted 3.10 became 3.1."""
+    columns = "  target: 3.10\n  id: 2013\n  group: true\n  features: [1.0, 1e3, no]\n"
+    config = loaded(minimal.replace("  target: late\n", columns) + "image: {repository: acme/x, base: 3.10}\n")
+    assert config.data.target == "3.10"
+    assert (config.data.id, config.data.group, config.data.features) == ("2013", "true", ("1.0", "1e3", "no"))
+    assert config.image is not None
+    assert config.image.base == "3.10"
+
+
+def test_params_are_handed_on_as_they_are(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    params = "{depth: 6, rate: 1e-3, kind: gini, version: '3.10', none: null, deep: {list: [true, 2], on: x}}"
+    assert loaded(f"{minimal}  params: {params}\n").train.params == {
+        "depth": 6,
+        "rate": 0.001,
+        "kind": "gini",
+        "version": "3.10",
+        "none": None,
+        "deep": {"list": [True, 2], "on": "x"},
+    }
+
+
+def test_approvals_and_people(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    config = loaded(
+        minimal
+        + """\
+environments:
+  first: {}
+  second: {approvals: {required: 0}}
+  third: {approvals: {from: [ada, "@grace", "@acme/ml"]}, rollout: {window: 10m}}
+"""
+    )
+    approvals = [(each.approvals.required, each.approvals.people) for each in config.environments]
+    assert approvals == [(0, ()), (0, ()), (1, ("ada", "grace", "@acme/ml"))]
+    assert config.environments[2].rollout == RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=10))
+
+
+def test_naming_people_for_the_first_environment_asks_them(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    config = loaded(f"{minimal}environments: {{only: {{approvals: {{from: [ada]}}}}}}\n")
+    assert config.environments[0].approvals == ApprovalsConfig(required=1, people=("ada",))
+
+
+def test_a_slice_takes_the_primary_metric_and_a_waiver_its_day(
+    loaded: Callable[[str], ModelConfig], minimal: str
+) -> None:
+    gate = """\
+gate:
+  primary: {metric: accuracy}
+  slices: [{by: sex, max_drop: 0.01}]
+  waivers: [{verdict: schema-changed, reason: new column, approver: ada, expires: 2026-01-31}]
+"""
+    config = loaded(minimal + gate)
+    assert config.gate.slices == (SliceConfig(by="sex", metric="accuracy", max_drop=0.01, min_rows=200),)
+    assert config.gate.waivers == (
+        WaiverConfig(verdict="schema-changed", reason="new column", approver="ada", expires=date(2026, 1, 31)),
+    )
+
+
+@st.composite
+def files(draw: st.DrawFn) -> dict[str, Any]:
+    """Valid files that leave out whatever may be left out."""
+
+    def some(options: dict[str, Any]) -> dict[str, Any]:
+        return draw(st.fixed_dictionaries({}, optional={key: st.just(value) for key, value in options.items()}))
+
+    environment = {"target": "docker", "soak": "5m", "approvals": {"from": ["ada"]}, "rollout": {"steps": [50, 100]}}
+    gate: dict[str, Any] = {
+        "primary": some({"metric": "log_loss", "margin": 1, "alpha": 0.01}) if draw(st.booleans()) else {},
+        "guardrails": [{"metric": "f1", "min": 0.5}],
+        "slices": [{"by": "a", "max_drop": 0.1, **some({"metric": "recall", "min_rows": 5})}],
+        "fairness": [{"by": "a", "metric": "equalized_odds_difference", "max": 0.1}],
+        "ships": ["first"],
+        "looks": 3,
+    }
+    optional = {
+        "split": some({"strategy": "random", "holdout": 0.5, "seed": 3}),
+        "gate": some(gate),
+        "parity": some({"atol": 1e-3, "max_flips": 2}),
+        "image": {"repository": "acme/x", **some({"base": "python:3.12"})},
+        "environments": {name: some(environment) for name in draw(st.sets(st.sampled_from("abc"), min_size=1))},
+        "monitor": some({"window": "1d", "false_alarms_per_month": 2, "min_rows": 9}),
+        "retrain": some({"schedule": "daily", "on": ["data"], "cooldown": "2w"}),
+    }
+    search = {"space": {"x": [1, 2]}, **some({"method": "grid", "cv": 3})}
+    return {
+        "schema": 1,
+        "model": "m",
+        "task": "binary-classification",
+        "data": {"source": "a.csv", "target": "y", **some({"id": "i", "features": ["a"], "prepare": "p:f"})},
+        "train": {"entrypoint": "t:b", **some({"params": {"x": 1}, "seed": 1, "engine": "dask", "search": search})},
+        **some(optional),
+    }
+
+
+@given(files())
+def test_writing_the_defaults_out_changes_nothing(value: dict[str, Any]) -> None:
+    before = json.dumps(value)
+    filled = with_defaults(value)
+    assert json.dumps(value) == before, "the value is left alone"
+    assert with_defaults(filled) == filled
+    path = Path("somewhere/mlops.yaml")
+    assert complete(filled, path=path, schema=None) == complete(value, path=path, schema=None)
+    # JSON is YAML too, and has no aliases.
+    checked = validate(read(json.dumps(filled).encode(), "mlops.yaml"), schema=MODEL_SCHEMA, rules=MODEL_RULES)
+    assert checked.problems == ()
+    assert checked.document.value == filled
+
+
+def test_the_schemas_defaults_are_those_that_are_filled_in(minimal: str) -> None:
+    """An editor shows the defaults of the JSON Schema; they must be the true ones."""
+    from mlops_ci.config.validation import schema_of
+
+    filled = with_defaults(
+        {
+            **read(minimal.encode(), "mlops.yaml").value,
+            "train": {"entrypoint": "t:b", "search": {"space": {"x": [1]}}},
+            "image": {"repository": "acme/x"},
+            "gate": {"slices": [{"by": "a", "max_drop": 0}]},
+        }
+    )
+    definitions = schema_of(MODEL_SCHEMA)["$defs"]
+    checked = 0
+
+    def compare(schema: dict[str, Any], value: Any, where: str) -> None:
+        nonlocal checked
+        schema = {**definitions[schema["$ref"].removeprefix("#/$defs/")], **schema} if "$ref" in schema else schema
+        if "default" in schema and where not in ("environments", "gate.slices"):
+            checked += 1
+            assert value == schema["default"], where
+        if isinstance(value, dict):
+            for key, part in schema.get("properties", {}).items():
+                assert "default" not in part or key in value, f"{where}.{key}"
+                if key in value:
+                    compare(part, value[key], f"{where}.{key}".removeprefix("."))
+        elif isinstance(value, list) and value and "properties" in schema.get("items", {}):
+            compare({"properties": schema["items"]["properties"]}, value[0], f"{where}[]")
+
+    compare({key: value for key, value in schema_of(MODEL_SCHEMA).items() if key != "default"}, filled, "")
+    for environment in filled["environments"].values():
+        compare(definitions["environment"], environment, "environments.*")
+    assert checked > 20, "the walk has found the defaults"
