@@ -20,11 +20,13 @@ class Run:
     """Largest resident set of the process itself, as the kernel counts it."""
 
 
-def measure(command: Sequence[str], *, cwd: Path) -> Run:
-    """One run; its output is shown when it fails."""
+def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Run:
+    """One run, with `env` added to the environment; its output is shown when it fails."""
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
-        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=cwd, env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - started
         if os.waitstatus_to_exitcode(status) != 0:

@@ -17,7 +17,7 @@ REFUSALS: tuple[Refusal, ...] = (
             f"HistGradientBoosting{kind}",
             lambda estimator: getattr(estimator, "is_categorical_", None) is not None,
             "categorical_features are not kept by the converter: nearly every row is answered wrongly",
-            "leave categorical_features out and encode the columns before: OneHotEncoder or OrdinalEncoder",
+            "OneHotEncoder or OrdinalEncoder in front, and no categorical_features",
         )
         for kind in ("Classifier", "Regressor")
     ),
@@ -31,13 +31,13 @@ REFUSALS: tuple[Refusal, ...] = (
         "SimpleImputer",
         lambda estimator: bool(estimator.add_indicator),
         "add_indicator is not converted",
-        "add the columns of indicators in data.prepare",
+        "columns of indicators that data.prepare makes",
     ),
     (
         "KBinsDiscretizer",
-        lambda estimator: estimator.encode != "ordinal",
-        "its one-hot encoding is not converted",
-        "encode='ordinal'",
+        lambda _: True,
+        "its one-hot encoding is not converted, and the edges of its bins are rounded to float32",
+        "bins that data.prepare makes, or trees, which make their own",
     ),
     (
         "PolynomialFeatures",

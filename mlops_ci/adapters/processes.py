@@ -114,6 +114,9 @@ def start_service(
         except OSError as error:
             raise _cannot_start(args, cwd, error) from error
     identity = identify(process.pid) or Identity(pid=process.pid, started="")
+    # The system shows no command line for a moment after the start, and `find` is to see what was started.
+    while is_running(identity) and not _command_line(process.pid):
+        time.sleep(0)
     # Somebody has to wait for it while we live, or it would stay as a zombie when it ends.
     threading.Thread(target=process.wait, name=f"wait-{process.pid}", daemon=True).start()
     return identity
@@ -171,8 +174,16 @@ def _processes() -> Iterator[tuple[Identity, Sequence[str] | str]]:
         # processes end while one looks at them
         with contextlib.suppress(OSError):
             if folder.name.isdigit() and folder.stat().st_uid == os.getuid() and (one := identify(int(folder.name))):
-                line = (folder / "cmdline").read_bytes()
-                yield one, line.decode(errors="surrogateescape").split("\0")
+                yield one, _command_line(one.pid)
+
+
+def _command_line(pid: int) -> list[str]:
+    """A process's arguments; empty where it has none (a zombie, or a process that is just being started) or is gone."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return [] if Path("/proc/self/cmdline").exists() else _ps("command=", pid)
+    return line.decode(errors="surrogateescape").split("\0") if line else []
 
 
 def _processes_by_ps() -> Iterator[tuple[Identity, str]]:
@@ -184,8 +195,12 @@ def _processes_by_ps() -> Iterator[tuple[Identity, str]]:
 
 
 def _identify_by_ps(pid: int) -> Identity | None:
-    state, *started = run(["ps", "-o", "state=,lstart=", "-p", str(pid)], check=False).text.split() or ["Z"]
+    state, *started = _ps("state=,lstart=", pid) or ["Z"]
     return None if state.startswith("Z") else Identity(pid=pid, started=" ".join(started))
+
+
+def _ps(columns: str, pid: int) -> list[str]:
+    return run(["ps", "-o", columns, "-p", str(pid)], check=False).text.split()
 
 
 def _environment(program: str, more: Mapping[str, str] | None) -> dict[str, str]:

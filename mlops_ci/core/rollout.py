@@ -116,13 +116,14 @@ def compare_answers(stable: Predictions, new: Predictions, *, tolerance: float) 
 
 
 def usual_distance(stable: Predictions, new: Predictions) -> float:
-    """The tolerance for `compare_answers`, from the holdout: 95 % of a regressor's values are no further apart.
+    """The tolerance for `compare_answers`, from the holdout: 95 % of a regressor's finite values are no further apart.
 
     A classifier's is zero: there labels are compared.
     """
     if stable.labels is not None:
         return 0.0
     distances = _distances(stable, new)
+    distances = distances[np.isfinite(distances)]
     return float(np.quantile(distances, 0.95)) if len(distances) else 0.0
 
 

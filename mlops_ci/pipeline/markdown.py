@@ -25,16 +25,17 @@ class Markdown(str):
     __slots__ = ()
 
 
-def visible(text: object, *, longest: int = LONGEST) -> str:
+def visible(text: object, *, longest: int = LONGEST, spaced: bool = False) -> str:
     """One line without invisible characters; what is longer than `longest` is cut, and says so.
 
+    Runs of white space become one space, unless they are to stay (`spaced`).
+
     >>> visible("two\\nlines \\u202e")
-    'two lines'
+    'two lines '
     """
-    spaced = " ".join(str(text)[: 4 * longest].split())
-    shown = "".join(
-        "" if unicodedata.category(character) in INVISIBLE else character for character in spaced
-    ).strip()
+    start = str(text)[: 4 * longest]
+    line = start if spaced else " ".join(start.split())
+    shown = "".join("" if unicodedata.category(character) in INVISIBLE else character for character in line)
     return shown if len(shown) <= longest and len(str(text)) <= 4 * longest else f"{shown[:longest]}…"
 
 

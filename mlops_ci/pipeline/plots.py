@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.pipeline.wording import count, number
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Stand-ins for the page's colours: matplotlib wants hexadecimal numbers, the page has variables that know dark mode.
-INK, FAINT = "#010101", "#020202"
-COLOURS = {INK: "var(--ink)", FAINT: "var(--line)", "#030303": "var(--challenger)", "#040404": "var(--champion)"}
+INK, FAINT, SOFT = "#010101", "#020202", "#050505"
+COLOURS = {
+    INK: "var(--ink)",
+    FAINT: "var(--line)",
+    SOFT: "var(--soft)",
+    "#030303": "var(--challenger)",
+    "#040404": "var(--champion)",
+}
 STYLES: Mapping[str, Mapping[str, Any]] = {
     "challenger": {"color": "#030303", "linestyle": "-", "marker": "o", "linewidth": 1.8},
     "champion": {"color": "#040404", "linestyle": "--", "marker": "s", "linewidth": 1.4},
@@ -32,6 +39,7 @@ SETTINGS: Mapping[str, Any] = {
     "axes.labelcolor": INK,
     "axes.facecolor": "none",
     "axes.grid": True,
+    "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
@@ -63,13 +71,13 @@ def plots(curves: Curves, *, key: str) -> list[Plot]:
     known = {who: drawn for who, drawn in curves.items() if drawn and drawn["rows"]}
     drawn = []
     for name, (title, draw, describe) in PANELS.items():
-        having = {who: known[who] for who in ("champion", "challenger") if who in known and _holds(known[who], name)}
+        having: dict[str, Mapping[str, Any]] = {who: known[who] for who in ("champion", "challenger") if who in known and _holds(known[who], name)}
         if name == "scores":
             # four histograms in one plot can be read by nobody
             having = dict(list(having.items())[-1:])
         if having:
             text = f"{title}: {'; '.join(f'{who} {describe(curve[name])}' for who, curve in having.items())}."
-            drawn.append(Plot(title=title, text=text, svg=_svg(having, name, draw, title, text, f"{key}-{name}")))
+            drawn.append(Plot(title=title, text=text, svg=_svg(having, draw, title, text, f"{key}-{name}")))
     return drawn
 
 
@@ -79,7 +87,7 @@ def _holds(curve: Mapping[str, Any], name: str) -> bool:
 
 
 def _roc(axes: Axes, curves: Curves) -> None:
-    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
+    axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=":")
     _lines(axes, curves, "roc")
     axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(loc="lower right")
@@ -106,7 +114,7 @@ def _calibration(axes: Axes, curves: Curves) -> None:
         above = [one["upper"] - one["observed"] for one in bins]
         axes.errorbar(predicted, observed, yerr=[below, above], label=who, capsize=2, elinewidth=0.8, **STYLES[who])
         ends = [min([*predicted, *observed, ends[0]]), max([*predicted, *observed, ends[1]])]
-    axes.plot(ends, ends, color=FAINT, linewidth=1, linestyle=":", zorder=0)
+    axes.plot(ends, ends, color=SOFT, linewidth=1, linestyle=":", zorder=0)
     axes.set(xlabel="Predicted", ylabel="Observed")
     axes.legend(loc="upper left")
 
@@ -116,9 +124,7 @@ def _scores(axes: Axes, curves: Curves) -> None:
     for kind, colour, hatch in (("negative", "#040404", "////"), ("positive", "#030303", "")):
         rows = sum(scores[kind]) or 1
         shares = [value / rows for value in scores[kind]]
-        axes.stairs(
-            shares, scores["edges"], label=f"{kind} rows", fill=not hatch, hatch=hatch, color=colour, alpha=0.7
-        )
+        axes.stairs(shares, scores["edges"], label=f"{kind} rows", fill=not hatch, hatch=hatch, color=colour, alpha=0.7)
     axes.set(xlabel="Predicted probability", ylabel="Share of the rows", xlim=(0, 1))
     axes.legend(loc="best")
 
@@ -127,11 +133,11 @@ def _residuals(axes: Axes, curves: Curves) -> None:
     for who, curve in curves.items():
         edges, counts = curve["residuals"]["edges"], curve["residuals"]["counts"]
         rows = sum(counts) or 1
-        widths = [after - before for before, after in zip(edges, edges[1:], strict=False)]
+        widths = [after - before for before, after in pairwise(edges)]
         heights = [value / rows / width for value, width in zip(counts, widths, strict=True)]
         style = STYLES[who]
         axes.stairs(heights, edges, label=who, color=style["color"], linestyle=style["linestyle"], linewidth=1.6)
-    axes.axvline(0, color=FAINT, linewidth=1, linestyle=":")
+    axes.axvline(0, color=SOFT, linewidth=1, linestyle=":")
     axes.set(xlabel="Actual minus predicted", ylabel="Density")
     axes.legend(loc="best")
 
@@ -165,12 +171,13 @@ PANELS: Mapping[str, tuple[str, Callable[[Any, Curves], None], Callable[[Any], s
 }
 
 
-def _svg(curves: Curves, name: str, draw: Callable[[Any, Curves], None], title: str, text: str, key: str) -> str:
+def _svg(curves: Curves, draw: Callable[[Any, Curves], None], title: str, text: str, key: str) -> str:
     # No pyplot: it keeps every figure, and wants to know which screen there is.
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({**SETTINGS, "svg.hashsalt": key}):
+    settings: Any = {**SETTINGS, "svg.hashsalt": key}
+    with rc_context(settings):
         figure = Figure(figsize=(4.4, 3.3), layout="constrained")
         draw(figure.add_subplot(), curves)
         buffer = io.StringIO()
@@ -179,10 +186,12 @@ def _svg(curves: Curves, name: str, draw: Callable[[Any, Curves], None], title: 
 
 
 def _embedded(document: str, title: str, text: str, key: str) -> str:
-    """The svg element alone: no rules that would reach the page around it, ids of its own, the page's colours and font."""
+    """The svg element alone: ids of its own, the page's colours and font, no style sheet that would reach the page."""
     body = document[document.index(">", document.index("<svg")) + 1 : document.rindex("</svg>")]
     view = re.search(r'viewBox="([^"]+)"', document)
-    body = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(
+        r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", body, flags=re.DOTALL
+    )
     body = re.sub(r'\bid="', f'id="{key}-', body)
     body = re.sub(r'(url\(|href=")#', rf"\g<1>#{key}-", body)
     for stand_in, colour in COLOURS.items():

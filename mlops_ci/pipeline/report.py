@@ -21,6 +21,7 @@ CHANGES_SHOWN = 15
 REASONS_SHOWN = 10
 PLOTTED_MODELS = 30
 """Plots of more models would take minutes to draw and megabytes to open."""
+NAME_LENGTH = 80
 PAGE = "report.html"
 
 Evaluation = Mapping[str, Any]
@@ -36,10 +37,15 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One evaluation as the templates show it; `evaluation` is what `evaluate --json` answers, without private values."""
+    """One evaluation as the templates show it, without private values."""
 
     number: int
     evaluation: Evaluation
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, *, number: int) -> View:
+        """`evaluation` is what `evaluate --json` answers; `number` keeps it apart from others on the same page."""
+        return cls(number=number, evaluation=_without_private_values(evaluation))
 
     @property
     def key(self) -> str:
@@ -93,8 +99,8 @@ def render(evaluations: Iterable[Evaluation], *, title: str, limit: int = COMMEN
     that says how much and that it is in the page. All text of others is shown as text, whatever it holds; values of
     columns that `private` lists are not shown.
     """
-    ranked = sorted(map(_without_private_values, evaluations), key=_urgency)
-    views = [View(number=number, evaluation=evaluation) for number, evaluation in enumerate(ranked, start=1)]
+    ranked = enumerate(sorted(evaluations, key=_urgency), start=1)
+    views = [View.of(evaluation, number=number) for number, evaluation in ranked]
     return Report(markdown=_fitting(views, title, limit), html=_page(views, title))
 
 
@@ -160,7 +166,11 @@ def _summary(views: Sequence[View]) -> str:
     }
     numbers = [(labels.count(name), words) for name, words in endings.items()]
     said = "; ".join(f"{many} {one if many == 1 else more}" for many, (one, more) in numbers if many)
-    return f"{len(views)} models were judged: {said}." if views else "No model was judged: nothing that concerns one changed."
+    return (
+        f"{len(views)} models were judged: {said}."
+        if views
+        else "No model was judged: nothing that concerns one changed."
+    )
 
 
 def _verdicts(views: Sequence[View]) -> str:
@@ -194,12 +204,10 @@ def _without_private_values(evaluation: Evaluation) -> Evaluation:
 def _reach(differences: Sequence[Mapping[str, Any]], margin: float) -> float:
     """The largest thing that has to be on the line, in either direction."""
     numbers = [one.get(key) for one in differences for key in ("difference", "lower", "upper")]
-    return max([abs(number) for number in numbers if number is not None] + [margin])
+    return max(margin, *(abs(float(number)) for number in numbers if number is not None), 0.0)
 
 
-def _positions(
-    outcome: Mapping[str, Any], *, margin: float, reach: float, width: float
-) -> dict[str, float] | None:
+def _positions(outcome: Mapping[str, Any], *, margin: float, reach: float, width: float) -> dict[str, float] | None:
     if outcome["difference"] is None or outcome["lower"] is None or not reach:
         return None
 
@@ -233,7 +241,14 @@ def _environment(kind: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"svg": Markup, "ours": Markdown, "code": _code, "short": lambda text: str(text)[:12]}
+    environment.filters |= {
+        "svg": Markup,
+        "ours": Markdown,
+        "code": _code,
+        "name": _name,
+        "short": _short,
+        "lines": _lines,
+    }
     environment.globals |= {
         "wording": wording,
         "limits": {"slices": SLICES_SHOWN, "changes": CHANGES_SHOWN, "reasons": REASONS_SHOWN},
@@ -241,9 +256,26 @@ def _environment(kind: str) -> Environment:
     return environment
 
 
+def _name(text: object) -> str:
+    return visible(text, longest=NAME_LENGTH)
+
+
+def _short(digest: object) -> str:
+    return str(digest)[:12]
+
+
+def _lines(text: object) -> Any:
+    """Escaped for a page, with its line ends."""
+    from markupsafe import Markup, escape
+
+    return Markup("\n").join(escape(visible(line, longest=10_000, spaced=True)) for line in str(text).splitlines())
+
+
 def _code(text: str) -> Any:
     """A sentence of the toolkit's own for a page: what is between backticks becomes code."""
     from markupsafe import Markup
 
     parts = text.split("`")
-    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )

@@ -59,7 +59,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "metric-not-finite": "Look at the holdout: one class only, too few groups, or a model that answers no numbers.",
     "slice-too-small": "Add holdout rows for this slice, or lower its `min_rows` in `mlops.yaml`.",
     "worse-than-baseline": "The model has learnt nothing: look at the features, the target and the parameters.",
-    "guardrail": "Improve the model until it keeps the limit, or change the limit in `mlops.yaml` in a reviewed commit.",
+    "guardrail": "Improve the model until it keeps the limit, or change it in `mlops.yaml` in a reviewed commit.",
     "slice-regression": "Look at the slices below: what is different about these rows?",
     "fairness": "Look at the groups below, or change the limit in `mlops.yaml` in a reviewed commit.",
     "inferior": "Nothing has to be done: production keeps what it has. Close the pull request, or improve the model.",
@@ -125,8 +125,8 @@ def reason_texts(evaluation: Mapping[str, Any]) -> list[str]:
 def number(value: float | None, decimals: int | None = None) -> str:
     """Four significant digits, or so many decimals; a real minus sign.
 
-    >>> number(0.74213), number(1234.5), number(-0.5, 2), number(None)
-    ('0.7421', '1,234', '−0.50', '—')
+    >>> number(0.74213), number(1234.5), number(0.5, 2), number(-2) == MINUS + "2.000"
+    ('0.7421', '1,234', '0.50', True)
     """
     if value is None or not isfinite(value):
         return NOTHING
@@ -172,7 +172,7 @@ def change(value: float | None, metric: str, decimals: int) -> str:
 
 
 def decimals_for(primary: Mapping[str, Any]) -> int:
-    """For a comparison, of all rows or a slice: as many as the difference and its bounds need to show two digits; of a share at least three."""
+    """For a comparison, of all rows or a slice: as many as show two digits of the difference; at least three of a share."""
     sizes = [abs(primary[key]) for key in ("difference", "lower", "upper") if primary.get(key)]
     values = [abs(primary[key]) for key in ("champion", "challenger") if primary[key] is not None]
     fewest = 3 if all(value <= 1 for value in values) else 0
@@ -215,4 +215,6 @@ def _more_rows(primary: Mapping[str, Any]) -> str:
 def _outcome(evaluation: Mapping[str, Any]) -> str:
     if evaluation["ships"]:
         return "It may ship."
-    return "It does not ship; production keeps what it has." if evaluation.get("champion_release") else "It does not ship."
+    return (
+        "It does not ship; production keeps what it has." if evaluation.get("champion_release") else "It does not ship."
+    )

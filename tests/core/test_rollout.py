@@ -195,6 +195,8 @@ def test_counts_values_that_are_further_apart_than_they_used_to_be() -> None:
     evaluated = Predictions(values=np.arange(100.0) + np.linspace(0, 1, 100))
     tolerance = usual_distance(stable, evaluated)
     assert tolerance == pytest.approx(0.95)
+    with_gaps = [Predictions(values=np.append(one.values, NAN)) for one in (stable, evaluated)]
+    assert usual_distance(*with_gaps) == pytest.approx(0.95)
     assert compare_answers(stable, evaluated, tolerance=tolerance) == Replay(rows=100, failed=0, differing=5)
     live = Predictions(values=np.where(np.arange(100) < 30, 1e6, np.arange(100.0)))
     assert compare_answers(stable, live, tolerance=tolerance).differing == 30

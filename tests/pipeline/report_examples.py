@@ -31,7 +31,9 @@ def limit(metric: str, value: float | None, highest: float, *, verdict: str = "o
             "verdict": verdict, "reason": reason}  # fmt: skip
 
 
-def one_slice(value: str, difference: float | None, *, verdict: str = "ok", rows: int = 400, by: str = "carrier") -> Any:
+def one_slice(
+    value: str, difference: float | None, *, verdict: str = "ok", rows: int = 400, by: str = "carrier"
+) -> Any:
     known = difference is not None
     return {
         "by": by,
@@ -191,6 +193,31 @@ def hostile(text: str) -> dict[str, Any]:
     evaluation["guardrails"] = [limit(text, 1.0, 0.5, verdict="guardrail", by=text)]
     evaluation["metrics"] = {text: {"champion": 1.0, "challenger": 2.0}}
     evaluation["commit"] = evaluation["lock"] = evaluation["champion_release"] = text
-    evaluation["curves"] = {"champion": None, "challenger": {"task": "multiclass-classification", "rows": 2, "dropped": 0,
-        "confusion": {"labels": [text, "b"], "counts": [[1, 0], [0, 1]]}, "calibration": []}}  # fmt: skip
+    confusion = {"labels": [text, "b"], "counts": [[1, 0], [0, 1]]}
+    drawn_of_it = {"task": "multiclass-classification", "rows": 2, "dropped": 0, "confusion": confusion}
+    evaluation["curves"] = {"champion": None, "challenger": {**drawn_of_it, "calibration": []}}
     return evaluation
+
+
+def loss(**changes: Any) -> dict[str, Any]:
+    """A regression, judged by a metric of which less is better, in the thousands."""
+    random = np.random.default_rng(8)
+    actual = random.normal(250_000, 60_000, 2000)
+    signature = Signature(task="regression", inputs=())
+    both = {
+        who: curves(actual, Predictions(values=actual + random.normal(0, spread, 2000)), signature)
+        for who, spread in (("champion", 24_000), ("challenger", 21_000))
+    }
+    evaluation = superior(model="house-prices", task="regression", guardrails=[], slices=[], curves=both)
+    evaluation["primary"] |= {
+        "metric": "rmse",
+        "champion": 24_113.2,
+        "challenger": 21_020.7,
+        "difference": 3092.5,
+        "lower": 2140.1,
+        "upper": 4044.9,
+        "margin": 250.0,
+        "minimum_detectable_effect": 1180.4,
+    }
+    evaluation["metrics"] = {"rmse": {"champion": 24_113.2, "challenger": 21_020.7}, "r2": {"champion": 0.84, "challenger": 0.88}}
+    return {**evaluation, **changes}

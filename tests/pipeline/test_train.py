@@ -208,7 +208,7 @@ def test_an_estimator_that_cannot_be_converted_is_kept_with_the_reason(team: Tea
     candidate = team.train().candidate
     assert candidate.onnx is None
     assert "add_indicator" in candidate.refusal
-    assert "fix: use add the columns of indicators in data.prepare" in candidate.refusal
+    assert "fix: use columns of indicators that data.prepare makes" in candidate.refusal
     assert "add_indicator" in team.console.warned[-1]
     assert candidate.metrics["roc_auc"] > 0.8
     assert team.train().cached
