@@ -210,6 +210,9 @@ class Repository(Protocol):
     def read(self, path: str, *, ref: str) -> bytes | None:
         """The file as committed at `ref`; None where there is none. `path` is relative to the root."""
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The newest commit that both rest on; None where they have none in common."""
+
     def commit_files(
         self,
         files: Mapping[str, bytes],

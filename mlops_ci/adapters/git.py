@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from mlops_ci.adapters.file_lock import locked
 from mlops_ci.adapters.processes import run
 from mlops_ci.errors import ConfigurationError, OutsideError
 
 NOTHING = "0" * 40
 """What Git calls a ref, or a file, that does not exist."""
+LOCK_PATIENCE = 60.0
+"""Seconds that a command waits while another one commits to the same repository; a commit takes far less."""
 TOOLKIT_NAME = "mlops-ci[bot]"
 TOOLKIT_EMAIL = "mlops-ci@localhost"
 
@@ -88,6 +91,24 @@ class GitRepository:
     def is_ancestor(self, commit: str, of: str) -> bool:
         return run(["git", "merge-base", "--is-ancestor", commit, of], cwd=self._root, check=False).code == 0
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        return self.git("merge-base", one, other, check=False) or None
+
+    def merged(self, head: str, *, into: str) -> str | None:
+        """The commit that brought `head` into the branch (`head` itself after a fast-forward); None where none did."""
+        onto = self.commit(_ref(into))
+        if onto is None or not self.is_ancestor(head, onto):
+            return None
+        return self.git("rev-list", "--ancestry-path", "--reverse", f"{head}..{onto}").split("\n")[0] or onto
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keeps the other commands of mlops-ci from changing the repository. Raises OutsideError after a long wait."""
+        folder = (self._root / self.git("rev-parse", "--git-common-dir")).resolve()
+        what = "another command of mlops-ci is changing the repository"
+        with locked(folder / "mlops-ci.lock", what=what, wait=LOCK_PATIENCE):
+            yield
+
     def read(self, path: str, *, ref: str) -> bytes | None:
         done = run(["git", "cat-file", "blob", f"{ref}:{self._inside(path)}"], cwd=self._root, check=False)
         return done.stdout if done.code == 0 else None
@@ -103,23 +124,27 @@ class GitRepository:
         replace: bool = False,
     ) -> str:
         changes = {self._inside(path): _File("100644", self._blob(data)) for path, data in files.items()}
-        before = self.commit(_ref(branch))
-        if before not in (None, onto) and not replace:
-            raise OutsideError(
-                f"branch {branch} moved from {onto[:12]} to {before and before[:12]} meanwhile",
-                fix="run the command again",
-            )
-        return self._commit(changes, branch=branch, before=before, parents=[onto], message=message, author=author)
+        with self.exclusive():
+            before = self.commit(_ref(branch))
+            if before not in (None, onto) and not replace:
+                raise OutsideError(
+                    f"branch {branch} moved from {onto[:12]} to {before and before[:12]} meanwhile",
+                    fix="run the command again",
+                )
+            return self._commit(changes, branch=branch, before=before, parents=[onto], message=message, author=author)
 
     def merge(self, head: str, *, into: str, message: str, author: str = "") -> str:
-        """Merges commit `head` into branch `into` and returns the merge commit.
+        """Merges commit `head` into branch `into` and returns the merge commit, also when it is merged already.
 
         Whole files are taken from `head`. Where both sides changed the same file since they parted nothing is done,
         and a ConfigurationError names the files.
         """
+        with self.exclusive():
+            # A run before this one may have been killed after it had merged.
+            return self.merged(head, into=into) or self._merge(head, into=into, message=message, author=author)
+
+    def _merge(self, head: str, *, into: str, message: str, author: str) -> str:
         onto = self._require(into)
-        if self.is_ancestor(head, onto):  # a run before this one was killed after it had merged
-            return self.git("rev-list", "--ancestry-path", "--reverse", f"{head}..{onto}").split("\n")[0] or onto
         base = self.git("merge-base", onto, head)
         changes, theirs = self._changes(base, head), self._changes(base, onto)
         conflicts = [path for path, file in changes.items() if theirs.get(path, file) != file]
@@ -207,11 +232,15 @@ class GitRepository:
             "GIT_COMMITTER_EMAIL": TOOLKIT_EMAIL,
         }
         commit = self.git("commit-tree", tree, *lineage, data=message.encode(), env=env)
-        moved = run(["git", "update-ref", _ref(branch), commit, before or NOTHING], cwd=self._root, check=False)
-        if moved.code != 0:
-            raise OutsideError(f"branch {branch} moved while mlops-ci committed to it", fix="run the command again")
+        # First the files, then the branch: a run that is killed between the two leaves files that the next one would
+        # write in the same way. The other way round they would be old ones, and a person's next commit would undo ours.
         if shown:
             self._show(commit, changes)
+        moved = run(["git", "update-ref", _ref(branch), commit, before or NOTHING], cwd=self._root, check=False)
+        if moved.code != 0:
+            if shown:
+                self._show("HEAD", self._files_at("HEAD", changes))
+            raise OutsideError(f"branch {branch} moved while mlops-ci committed to it", fix="run the command again")
         return commit
 
     def _tree(self, parent: str, changes: Mapping[str, _File]) -> str:
@@ -226,11 +255,30 @@ class GitRepository:
             return self.git("write-tree", env=env)
 
     def _refuse_dirty(self, changes: Mapping[str, _File]) -> None:
+        """Raises ConfigurationError where a file is being edited; what it would become by the change is no edit."""
+        if not changes:
+            return
         top = self.git("rev-parse", "--show-toplevel")
-        dirty = self.git("-C", top, "status", "--porcelain", "--", *changes) if changes else ""
-        if dirty:
-            files = ", ".join(line[3:] for line in dirty.splitlines())
-            raise ConfigurationError(f"{files} has changes that are not committed", fix="commit or discard them first")
+        text = self.git(
+            "-C", top, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *changes
+        )
+        dirty = [entry[3:] for entry in text.split("\0") if entry]
+        edited = [path for path in dirty if self._in_work_tree(Path(top) / path) != changes[path].blob]
+        if edited:
+            raise ConfigurationError(
+                f"{', '.join(edited)} has changes that are not committed", fix="commit or discard them first"
+            )
+
+    def _in_work_tree(self, file: Path) -> str:
+        """The blob that the file would be if it were committed as it is."""
+        return self.git("hash-object", "--", str(file)) if file.is_file() else NOTHING
+
+    def _files_at(self, commit: str, paths: Iterable[str]) -> dict[str, _File]:
+        """What the commit has at each of the paths, which are from the repository's top."""
+        text = self.git("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+        pairs = [entry.split("\t", 1) for entry in text.split("\0") if entry]
+        found = {path: _File(meta.split()[0], meta.split()[2]) for meta, path in pairs}
+        return {path: found.get(path, _File("0", NOTHING)) for path in paths}
 
     def _show(self, commit: str, changes: Mapping[str, _File]) -> None:
         """Brings the changed files of the work tree and the index to the commit that the branch now shows."""

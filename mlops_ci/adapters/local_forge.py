@@ -31,18 +31,18 @@ class LocalForge:
         head = self._repository.commit(f"refs/heads/{branch}")
         if head is None:
             raise ConfigurationError(f"there is no branch {branch} to propose", fix="commit to it first")
-        open_one = self.open_pull_request(branch)
-        if open_one is not None:
-            return self._update(open_one, head=head, base=base, title=title, body=body)
-        number = max((pull.number for pull in self._pulls()), default=0)
-        while True:
-            number += 1
+        with self._repository.exclusive():  # else two commands might open one each for the same branch
+            open_one = self.open_pull_request(branch)
+            if open_one is not None:
+                return self._update(open_one, head=head, base=base, title=title, body=body)
+            number = max((pull.number for pull in self._pulls()), default=0) + 1
             pull = PullRequest(
                 number=number, title=title, body=body, branch=branch, base=base, head=head, author=TOOLKIT_NAME,
                 state="open", url=f"{self._repository.root}#{number}",
             )  # fmt: skip
-            if self._repository.create_ref(f"{PULLS}/{number}", canonical_json(asdict(pull))):
-                return pull
+            if not self._repository.create_ref(f"{PULLS}/{number}", canonical_json(asdict(pull))):
+                raise OutsideError(f"pull request {number} appeared meanwhile", fix="run the command again")
+            return pull
 
     def open_pull_request(self, branch: str) -> PullRequest | None:
         return next((pull for pull in self._pulls() if pull.branch == branch and pull.state == "open"), None)
@@ -105,13 +105,23 @@ class LocalForge:
             self._repository.delete_branch(pull.branch)
 
     def _pulls(self) -> list[PullRequest]:
-        """All pull requests, oldest first; an open one shows its branch's commit of this moment."""
+        """All pull requests, oldest first, each as its branch shows it now."""
         pulls = [PullRequest(**json.loads(data)) for data in self._repository.refs(PULLS).values()]
         return sorted((self._current(pull) for pull in pulls), key=lambda pull: pull.number)
 
     def _current(self, pull: PullRequest) -> PullRequest:
-        head = self._repository.commit(f"refs/heads/{pull.branch}") if pull.state == "open" else None
-        return replace(pull, head=head) if head else pull
+        """An open one shows its branch's commit, and is merged where its base has that, by whatever means it got there.
+
+        The commit that was proposed is asked for, too: by now the branch may be that of the next proposal.
+        """
+        if pull.state != "open":
+            return pull
+        shown = self._repository.commit(f"refs/heads/{pull.branch}") or pull.head
+        for head in (pull.head, shown):
+            commit = self._repository.merged(head, into=pull.base)
+            if commit:
+                return replace(pull, head=head, state="merged", merge_commit=commit)
+        return replace(pull, head=shown)
 
     def _update(self, pull: PullRequest, **changes: str) -> PullRequest:
         ref = f"{PULLS}/{pull.number}"

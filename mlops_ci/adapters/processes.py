@@ -128,7 +128,9 @@ def identify(pid: int) -> Identity | None:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None if Path("/proc/self/stat").exists() else _identify_by_ps(pid)
-    return None if fields[0] in (b"Z", b"X") else Identity(pid=pid, started=fields[19].decode())
+    # A zombie whose other threads are still ending keeps its files and ports until they have.
+    gone = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
+    return None if gone else Identity(pid=pid, started=fields[19].decode())
 
 
 def is_running(identity: Identity) -> bool:

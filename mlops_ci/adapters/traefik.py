@@ -25,6 +25,7 @@ from mlops_ci.errors import OutsideError
 FIRST_PORT, PORTS = 20_000, 10_000
 ATTEMPTS = 3
 PATIENCE = 15.0
+PORT_PATIENCE = 2.0
 POLL_SECONDS = 0.01
 STOP_GRACE = 10.0
 
@@ -126,7 +127,7 @@ class Traefik:
         program = _program()
         for folder in (self._routes, self._folder / "drafts"):
             folder.mkdir(parents=True, exist_ok=True)
-        if kept is not None and not _is_free(kept.web):
+        if kept is not None and not _becomes_free(kept.web):
             raise OutsideError(
                 f"port {kept.web}, where this project's environments are served, is taken by another program",
                 where=str(self._record),
@@ -224,6 +225,14 @@ def _free_ports(seed: str) -> Iterator[int]:
         if _is_free(port):
             yield port
     raise OutsideError(f"no port is free between {FIRST_PORT} and {FIRST_PORT + PORTS}")
+
+
+def _becomes_free(port: int) -> bool:
+    """Whether the port is free, or is so soon: a router that was killed keeps it until all its threads have ended."""
+    deadline = time.monotonic() + PORT_PATIENCE
+    while not (free := _is_free(port)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return free
 
 
 def _is_free(port: int) -> bool:

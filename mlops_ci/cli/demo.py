@@ -259,7 +259,7 @@ STORY: Sequence[tuple[str, Callable[[DemoWorld], Told]]] = (
 
 
 def _write_report(folder: Path, steps: Sequence[StepResult], world: DemoWorld) -> Path:
-    from mlops_ci.pipeline.report import render_story
+    from mlops_ci.pipeline.story import render_story
 
     page = render_story("The life of a model", [asdict(step) for step in steps], world.audit())
     report = folder / "report.html"

@@ -178,13 +178,13 @@ class DemoWorld:
         """Flights of the summer, asked for one small request after the other. Nobody sends the airport's delay."""
         import pandas as pd
 
+        from mlops_ci.core.columns import records_from_columns
         from mlops_ci.pipeline.canonical import canonical_columns
-        from mlops_ci.pipeline.golden import records_of
 
         signature = self._signature()
         first, wanted = self._asked, LIVE_REQUESTS * LIVE_ROWS
         rows = pd.read_parquet(self.later(3)).iloc[first : first + wanted]
-        records = records_of(canonical_columns(rows.assign(origin_delay=float("nan")), signature.inputs))
+        records = records_from_columns(canonical_columns(rows.assign(origin_delay=float("nan")), signature.inputs))
         self._asked += wanted
         with HttpScoringClient(probe=False) as client:
             answers = [

@@ -15,8 +15,9 @@ from mlops_ci.pipeline.desired_state import read_desired
 from mlops_ci.pipeline.evaluate import Evaluation
 from mlops_ci.pipeline.golden import choose_golden
 from mlops_ci.pipeline.promote import open_promotion
-from mlops_ci.pipeline.release import Registration, deploy, evidence_text, register, released, verify_deployed
+from mlops_ci.pipeline.release import Registration, deploy, evidence_text, register, released
 from mlops_ci.pipeline.site import Site
+from mlops_ci.ports import PullRequest
 
 
 def release_model(context: Context, config: ModelConfig) -> Outcome:
@@ -43,6 +44,19 @@ def release_model(context: Context, config: ModelConfig) -> Outcome:
     )
     release = register(registration, registry=context.registry, log=context.log, actor=context.actor)
     return _deliver(context, sites, release)
+
+
+def propose_next(context: Context, site: Site | None, release: Release) -> tuple[PullRequest | None, str]:
+    """The promotion to the next environment, if there is one that Git does not name it for; or why it is on hold there.
+
+    A hold is no error here: main is released again for many reasons, and none of them is that release.
+    """
+    if site is None:
+        return None, ""
+    state = site.state()
+    if state and release.id in state.holds:
+        return None, state.holds[release.id]
+    return open_promotion(site, context.forge, release, body=promotion_body(context, release)), ""
 
 
 def promotion_body(context: Context, release: Release) -> str:
@@ -87,16 +101,10 @@ def _is_on_its_way(release: Release, sites: Sequence[Site], run: ModelRun) -> bo
 
 
 def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outcome:
-    """Deploys to the first environment, verifies there, and proposes the next. Each is done once, however often asked."""
+    """Deploys to the first environment, verifies there, proposes the next. Each is done once, however often asked."""
     first = sites[0]
     deploy(first, release)
-    state = first.state()
-    known = state is not None and release.id in state.verified
-    if not known:
-        verify_deployed(first, release)
-    pull = None
-    if len(sites) > 1:
-        pull = open_promotion(sites[1], context.forge, release, body=promotion_body(context, release))
+    pull, hold = propose_next(context, sites[1] if len(sites) > 1 else None, release)
     value = {
         "model": release.model,
         "version": release.version,
@@ -110,6 +118,8 @@ def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outco
     text = f"{release.model} version {release.version} ({release.id[:12]}) is verified in {first.name} at {first.url}"
     if pull:
         text += f"\npull request {pull.number}: {pull.title}\n  mlops-ci approve {pull.number} --reviewer NAME"
+    if hold:
+        text += f"\nnot proposed for {sites[1].name}, where it is on hold: {hold}"
     return Outcome(value=value, text=text)
 
 

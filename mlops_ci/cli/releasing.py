@@ -13,7 +13,7 @@ from mlops_ci.cli.command import (
     option,
     release_arguments,
 )
-from mlops_ci.errors import ConfigurationError, RolloutAborted
+from mlops_ci.errors import ConfigurationError, MlopsError, RolloutAborted
 
 if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
@@ -27,17 +27,26 @@ def release(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def promote(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.cli.delivery import chosen_release, site_of
-    from mlops_ci.cli.publishing import promotion_body
+    from mlops_ci.cli.publishing import promotion_body, propose_next
     from mlops_ci.pipeline.promote import promote as promote_release
 
     config = context.config(arguments.model)
     site = site_of(context, config, arguments.to)
+    names = [environment.name for environment in config.environments]
+    after = names[names.index(site.name) + 1 :]
     if site.before is None:
         raise ConfigurationError(
             f"{site.name} is the first environment: nothing is promoted to it", fix=f"mlops-ci release {config.model}"
         )
     chosen = chosen_release(context, config, arguments, serving_in=site.before)
-    return _changed(promote_release(site, context.forge, chosen, body=promotion_body(context, chosen)))
+    change = promote_release(site, context.forge, chosen, body=promotion_body(context, chosen))
+    outcome = _changed(change)
+    if change.release != chosen.id or not after:
+        return outcome
+    pull, _ = propose_next(context, site_of(context, config, after[0]), chosen)
+    proposed = f"\npull request {pull.number}: {pull.title}" if pull else ""
+    value = {**outcome.value, "pull_request": pull.number if pull else None}
+    return Outcome(value=value, text=f"{outcome.text}{proposed}", code=outcome.code)
 
 
 def reconcile(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -46,7 +55,16 @@ def reconcile(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     config = context.config(arguments.model)
     names = [arguments.environment] if arguments.environment else [item.name for item in config.environments]
-    outcomes = [_changed(reconcile_site(site_of(context, config, name))) for name in names]
+    outcomes: list[Outcome] = []
+    errors: list[MlopsError] = []
+    for site in [site_of(context, config, name) for name in names]:
+        try:
+            outcomes.append(_changed(reconcile_site(site)))
+        except MlopsError as error:  # what is wrong in one environment keeps no other from being mended
+            context.console.warn(f"{site.name}: {error.what}")
+            errors.append(error)
+    if errors:
+        raise errors[0]
     if len(outcomes) == 1:
         return outcomes[0]
     return Outcome(
@@ -58,25 +76,12 @@ def reconcile(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def rollback(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.cli.delivery import chosen_release, site_of
-    from mlops_ci.core.state import rollback_target
-    from mlops_ci.pipeline.reconcile import roll_back
+    from mlops_ci.pipeline.rollback import roll_back
 
     config = context.config(arguments.model)
     site = site_of(context, config, arguments.environment or config.environments[-1].name)
-    if arguments.release or arguments.model_version:
-        to: str | None = chosen_release(context, config, arguments).id
-    else:
-        to = rollback_target(site.model_state(), site.name)
-    state = site.state()
-    if to is None or state is None or state.release in (None, to):
-        raise ConfigurationError(
-            f"there is no release that {site.name} could go back to", fix=f"mlops-ci history {config.model}"
-        )
-    if to not in state.served:
-        raise ConfigurationError(
-            f"release {to[:12]} has never served in {site.name}",
-            fix=f"mlops-ci promote {config.model} --to {site.name}",
-        )
+    named = arguments.release or arguments.model_version is not None
+    to = chosen_release(context, config, arguments).id if named else None
     return _changed(roll_back(site, to=to, reason=arguments.reason))
 
 

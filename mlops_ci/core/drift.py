@@ -54,28 +54,37 @@ class FeatureDrift:
 
 
 def profile(
-    columns: Mapping[str, NDArray[Any]], inputs: Sequence[Column], *, windows: NDArray[np.int64] | None = None
+    columns: Mapping[str, NDArray[Any]],
+    inputs: Sequence[Column],
+    *,
+    times: NDArray[Any] | None = None,
+    window: timedelta | None = None,
 ) -> dict[str, Any]:
     """A small JSON description of each column's distribution, to compare later data with.
 
     `columns` are canonical: float64 (a number that is not finite counts as missing) or object arrays of str ("" is
-    missing), all of one length. A column takes at most 500 numbers, or 100 texts and their counts. `windows` [rows]
-    numbers the window that each row is of (see `window_numbers`): how much the data vary from window to window anyway
-    is then learnt, and later not taken for drift. The order of the rows does not matter.
+    missing), all of one length. A column takes at most 500 numbers, or 100 texts and their counts. With the `times` of
+    the rows and the length of the `window` that will be monitored, it is learnt how much the data vary from window to
+    window anyway, which is later not taken for drift; times that are no moments (datetime64) teach nothing. The order
+    of the rows does not matter.
     """
     rows = len(columns[inputs[0].name]) if inputs else 0
-    parts = _parts(windows) if windows is not None else []
+    numbers = window_numbers(times, window) if times is not None and window is not None else None
+    parts = _parts(numbers) if numbers is not None else []
     described = {}
     for column in inputs:
         values = columns[column.name]
         whole = _describe(values, column.kind)
         variation = _variation(whole, [values[part] for part in parts])
         described[column.name] = whole | {"between": variation}
-    return {"rows": rows, "windows": len(parts), "columns": described}
+    seconds = window.total_seconds() if window is not None and parts else None
+    return {"rows": rows, "windows": len(parts), "window_seconds": seconds, "columns": described}
 
 
-def window_numbers(times: NDArray[Any], length: timedelta) -> NDArray[np.int64]:
-    """The number of the calendar window, counted from MONDAY, that each moment (datetime64, UTC) is in."""
+def window_numbers(times: NDArray[Any], length: timedelta) -> NDArray[np.int64] | None:
+    """The number of each moment's (datetime64, UTC) calendar window, counted from MONDAY; None for other times."""
+    if times.dtype.kind != "M":
+        return None
     origin = np.datetime64(MONDAY.replace(tzinfo=None), "us")
     numbers: NDArray[np.int64] = (times.astype("datetime64[us]") - origin) // np.timedelta64(length)
     return numbers

@@ -26,23 +26,25 @@ def shifts(
     alpha: float = 0.001,
     floor: float = 0.4,
 ) -> list[str]:
-    """What moved; empty where nothing did. Each pair holds the answers of stable and of the new release for the same rows.
+    """What moved; empty where nothing did. Each pair holds the answers of stable and the new release for the same rows.
 
     Judged is the mean of new minus stable: a two-sample z-test (Welch 1938) of live rows against evaluated ones at
     `alpha`, divided among the classes (Bonferroni), which counts only beyond `floor` standard deviations of stable's
-    own answers: a shift that nobody would notice aborts nothing, however many rows there are.
+    own answers: a shift that nobody would notice aborts nothing, however many rows there are. Rows that either side
+    does not answer with finite numbers are left out; with fewer than FEWEST_ROWS of either sample nothing is said.
     """
     before, after = (_differences(*pair) for pair in (evaluated, live))
     if min(len(before), len(after)) < FEWEST_ROWS:
         return []
-    spread = np.concatenate([evaluated[0].scores, live[0].scores]).std(axis=0)
+    usual = np.concatenate([evaluated[0].scores, live[0].scores])
+    spread = usual[np.isfinite(usual).all(axis=1)].std(axis=0)
     columns = [1] if before.shape[1] == 2 else list(range(before.shape[1]))
     found = []
     for column in columns:
         old, new = before[:, column], after[:, column]
         moved = float(new.mean() - old.mean())
         error = sqrt(old.var(ddof=1) / len(old) + new.var(ddof=1) / len(new))
-        chance = 2 * NormalDist().cdf(-abs(moved) / error) if error > 0 else float(moved == 0)
+        chance = 2 * NormalDist().cdf(-abs(moved) / error) if error > 0 else float(moved == 0)  # no doubt left
         if abs(moved) > floor * spread[column] and chance <= alpha / len(columns):
             what = f"the probability of {classes[column]}" if len(classes) > column else "the answer"
             found.append(

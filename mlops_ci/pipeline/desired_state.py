@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mlops_ci.errors import ConfigurationError
+from mlops_ci.errors import ConfigurationError, OutsideError
 from mlops_ci.ports import Repository
 
-_RELEASE = re.compile(r"^release:[ \t]*(?P<release>[^\s#]*)[^\n]*$", re.MULTILINE)
+_RELEASE = re.compile(r"^release:[ \t]*(?P<release>[^\s#]*)[^\r\n]*", re.MULTILINE)
 _ID = re.compile(r"[0-9a-f]{64}")
+ATTEMPTS = 5
+"""How often a commit to main is tried: each failure means that somebody else has just committed."""
 _NEW = """\
 # What the environment {environment} is to serve of {model}. mlops-ci edits the line below; the rest is yours.
 model: {model}
@@ -41,7 +43,7 @@ def read_desired(repository: Repository, environment: str, model: str, *, ref: s
     content = repository.read(path_of(environment, model), ref=commit) if commit else None
     if content is None or commit is None:
         return None
-    release = parse_release(content.decode(errors="replace"), where=path_of(environment, model))
+    release = parse_release(content.decode(errors="surrogateescape"), where=path_of(environment, model))
     return DesiredState(environment=environment, model=model, release=release, commit=commit) if release else None
 
 
@@ -65,14 +67,14 @@ def parse_release(text: str, *, where: str) -> str:
     return release
 
 
-def edit(content: bytes | None, *, environment: str, model: str, release: str, version: int | None) -> bytes:
-    """The file with another release in it: one line differs, people's comments and order stay. "" names none."""
+def edit(content: bytes | None, *, environment: str, model: str, release: str | None, version: int | None) -> bytes:
+    """The file with another release (None: none) in it: one line differs, people's comments and order stay."""
     line = f"release: {release}  # version {version}" if release else "release:"
     if content is None:
         return _NEW.format(environment=environment, model=model, line=line).encode()
-    text = content.decode()
+    text = content.decode(errors="surrogateescape")
     parse_release(text, where=path_of(environment, model))
-    return _RELEASE.sub(line, text).encode()
+    return _RELEASE.sub(line, text).encode(errors="surrogateescape")
 
 
 def commit_desired(
@@ -80,21 +82,33 @@ def commit_desired(
     *,
     environment: str,
     model: str,
-    release: str,
+    release: str | None,
     version: int | None,
     branch: str,
     message: str,
 ) -> str:
-    """Commits the edited file onto the head of the main branch and returns the commit; `branch` may be main itself."""
-    main = repository.main
-    onto = repository.commit(main)
-    if onto is None:
-        raise ConfigurationError(
-            "the repository has no commit yet", where=str(repository.root), fix="commit your files first"
-        )
-    path = path_of(environment, model)
-    before = repository.read(path, ref=onto)
-    after = edit(before, environment=environment, model=model, release=release, version=version)
-    if after == before and branch == main:
-        return onto
-    return repository.commit_files({path: after}, branch=branch, onto=onto, message=message, replace=branch != main)
+    """Commits the edited file onto the head of the main branch and returns the commit; `branch` may be main itself.
+
+    Where somebody else commits to main at the same moment it is done again on theirs. Raises OutsideError where that
+    happens time and again, ConfigurationError where the file is not what it has to be or is being edited.
+    """
+    path, main = path_of(environment, model), repository.main
+    attempt = 0
+    while True:
+        attempt += 1
+        onto = repository.commit(main)
+        if onto is None:
+            raise ConfigurationError(
+                "the repository has no commit yet", where=str(repository.root), fix="commit your files first"
+            )
+        before = repository.read(path, ref=onto)
+        after = edit(before, environment=environment, model=model, release=release, version=version)
+        if after == before and branch == main:
+            return onto
+        try:
+            return repository.commit_files(
+                {path: after}, branch=branch, onto=onto, message=message, replace=branch != main
+            )
+        except OutsideError:
+            if attempt == ATTEMPTS or repository.commit(main) == onto:
+                raise

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops_ci.core.columns import records_from_columns
 from mlops_ci.core.predictions import Predictions
 
 ROWS = 500
@@ -39,24 +40,10 @@ class GoldenRows:
         return cls(records=value["records"], answers=Predictions(**arrays))
 
 
-def records_of(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """Canonical columns as records of JSON values: NaN becomes None, whole numbers stay numbers."""
-    lists = {name: [_value(item) for item in column.tolist()] for name, column in columns.items()}
-    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
-
-
 def choose_golden(columns: Mapping[str, NDArray[Any]], answers: Predictions, rows: int = ROWS) -> GoldenRows:
     """`rows` rows spread evenly over the holdout (all of them where there are fewer)."""
     chosen = np.unique(np.linspace(0, len(answers) - 1, min(rows, len(answers))).astype(int))
     return GoldenRows(
-        records=records_of({name: column[chosen] for name, column in columns.items()}),
-        answers=Predictions(
-            labels=None if answers.labels is None else answers.labels[chosen],
-            probabilities=None if answers.probabilities is None else answers.probabilities[chosen],
-            values=None if answers.values is None else answers.values[chosen],
-        ),
+        records=records_from_columns({name: column[chosen] for name, column in columns.items()}),
+        answers=answers.take(chosen),
     )
-
-
-def _value(item: Any) -> Any:
-    return None if isinstance(item, float) and item != item else item

@@ -35,7 +35,11 @@ def visible(text: object, *, longest: int = LONGEST, spaced: bool = False) -> st
     """
     start = str(text)[: 4 * longest]
     line = start if spaced else " ".join(start.split())
-    shown = "".join("" if unicodedata.category(character) in INVISIBLE else character for character in line)
+    shown = (
+        line
+        if line.isascii() and line.isprintable()
+        else "".join("" if unicodedata.category(character) in INVISIBLE else character for character in line)
+    )
     return shown if len(shown) <= longest and len(str(text)) <= 4 * longest else f"{shown[:longest]}…"
 
 

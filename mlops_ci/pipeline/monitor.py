@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,15 @@ from numpy.typing import NDArray
 
 from mlops_ci.config.types import MonitorConfig
 from mlops_ci.core.drift import MONDAY, FeatureDrift, compare, window_numbers
-from mlops_ci.core.metrics import compute, oriented, statistic
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.errors import DataGateError
+from mlops_ci.pipeline.live_performance import KEPT_WINDOWS, REMEMBERED, Actuals, Performance, live_performance
 
 MONTH = timedelta(days=30)
 LARGEST_ALPHA = 0.05
 """Of one window, whatever number of false alarms somebody would put up with."""
-REMEMBERED = 5
-"""An alarm needs the latest window and one more of so many: a lone blip is none."""
-KEPT_WINDOWS = 60
-RESAMPLES = 200
-DRAWN_AT_ONCE = 1 << 21
+__all__ = ["PREDICTION", "Actuals", "MonitorResult", "Window", "monitor", "prediction_column"]
 PREDICTION = "(prediction)"
 """The name of the answers' own column in a profile; no column of a table is likely to be called so."""
 
@@ -39,45 +34,6 @@ class Window:
     rows: int
     judged: bool
     drifted: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowPerformance:
-    """The metric on the window's rows that have an actual value, with a 95 % bootstrap interval; None: undefined."""
-
-    start: str | None
-    rows: int
-    value: float | None
-    lower: float | None
-    upper: float | None
-    worse: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Performance:
-    """`reference` is the metric on the holdout that the model was judged on."""
-
-    metric: str
-    reference: float | None
-    windows: tuple[WindowPerformance, ...]
-    alarm: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Actuals:
-    """What came true: the target's values (canonical) where `known` [rows], and what the model answers.
-
-    `reference` is the metric on the `reference_rows` of the holdout; a drop by less than `margin` is no alarm.
-    """
-
-    truth: NDArray[Any]
-    known: NDArray[np.bool_]
-    predictions: Predictions
-    signature: Signature
-    metric: str
-    reference: float | None
-    reference_rows: int
-    margin: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +93,8 @@ def monitor(
     found = [_drift(reference, columns, part.indices, share * len(reference["columns"])) for part in judged]
     performance = None
     if actuals is not None:
-        performance = _performance(actuals, judged, config.min_rows, alpha=share, seed=seed)
+        of_windows = [(part.start, part.indices) for part in judged]
+        performance = live_performance(actuals, of_windows, min_rows=config.min_rows, alpha=share, seed=seed)
     features = tuple(_alarms(found, alone=times is None))
     drifted = {
         id(part): tuple(one.name for one in drift if one.alarm) for part, drift in zip(judged, found, strict=True)
@@ -182,10 +139,10 @@ def _windows(times: NDArray[Any] | None, rows: int, length: timedelta) -> list[_
         return []
     if times is None:
         return [_Part(start=None, end=None, indices=np.arange(rows))]
-    if times.dtype.kind != "M":
+    numbers = window_numbers(times, length)
+    if numbers is None:
         fix = "declare a column of timestamps as data.time"
         raise DataGateError("windows need moments in time, not numbers", where="mlops.yaml data.time", fix=fix)
-    numbers = window_numbers(times, length)
     order = np.argsort(numbers, kind="stable")
     distinct, starts = np.unique(numbers[order], return_index=True)
     return [
@@ -217,58 +174,6 @@ def _alarms(found: Sequence[Sequence[FeatureDrift]], *, alone: bool) -> list[Fea
     return [replace(one, alarm=one.alarm and (alone or one.name in before)) for one in found[-1]]
 
 
-def _performance(actuals: Actuals, parts: Sequence[_Part], min_rows: int, *, alpha: float, seed: int) -> Performance:
-    windows = []
-    for part in parts:
-        known = part.indices[actuals.known[part.indices]]
-        if len(known) >= min_rows:
-            windows.append(_measured(actuals, part.start, known, alpha=alpha, seed=seed))
-    alarm = bool(windows) and windows[-1].worse
-    if parts and parts[0].start is not None:
-        alarm = alarm and any(window.worse for window in windows[-REMEMBERED:-1])
-    return Performance(
-        metric=actuals.metric, reference=actuals.reference, windows=tuple(windows[-KEPT_WINDOWS:]), alarm=alarm
-    )
-
-
-def _measured(
-    actuals: Actuals, start: str | None, known: NDArray[np.int64], *, alpha: float, seed: int
-) -> WindowPerformance:
-    """The window is worse where the metric is below the reference by more than chance (`alpha`) and the margin."""
-    truth, answers = actuals.truth[known], actuals.predictions.take(known)
-    value = compute(actuals.metric, truth, answers, actuals.signature)
-    error = _standard_error(actuals.metric, truth, answers, actuals.signature, seed=seed)
-    if not np.isfinite(value) or not np.isfinite(error):
-        return WindowPerformance(start=start, rows=len(known), value=None, lower=None, upper=None, worse=False)
-    worse = False
-    if actuals.reference is not None:
-        change = oriented(actuals.metric, value) - oriented(actuals.metric, actuals.reference)
-        # The reference was measured on a sample too, so it is as uncertain as its number of rows says.
-        spread = error * np.sqrt(1 + len(known) / actuals.reference_rows)
-        chance = NormalDist().cdf(change / spread) if spread > 0 else float(change >= 0)
-        worse = change < -actuals.margin and chance <= alpha
-    half = NormalDist().inv_cdf(0.975) * error
-    return WindowPerformance(
-        start=start, rows=len(known), value=value, lower=value - half, upper=value + half, worse=bool(worse)
-    )
-
-
-def _standard_error(
-    metric: str, truth: NDArray[Any], answers: Predictions, signature: Signature, *, seed: int
-) -> float:
-    """By Poisson bootstrap; NaN where the metric is undefined in more than a tenth of the resamples."""
-    of_rows = statistic(metric, truth, answers, signature)
-    random = np.random.default_rng(seed)
-    at_once = max(1, DRAWN_AT_ONCE // len(truth))
-    drawn = [
-        of_rows(random.poisson(1, (min(at_once, RESAMPLES - first), len(truth))))
-        for first in range(0, RESAMPLES, at_once)
-    ]
-    values = np.concatenate(drawn)
-    values = values[np.isfinite(values)]
-    return float(values.std(ddof=1)) if len(values) >= 0.9 * RESAMPLES else float("nan")
-
-
 def _notes(
     parts: Sequence[_Part], judged: Sequence[_Part], reference: Mapping[str, Any], config: MonitorConfig
 ) -> Iterator[str]:
@@ -281,6 +186,12 @@ def _notes(
         yield (
             "The training data hold too few windows to learn from how much windows vary anyway, so rows are taken for "
             "independent; where they are not, false alarms are more frequent than stated."
+        )
+    elif reference["window_seconds"] != config.window.total_seconds():
+        learnt = timedelta(seconds=reference["window_seconds"])
+        yield (
+            f"How much windows vary anyway was learnt from windows of {learnt}, not of {config.window}; train again to "
+            "learn it from these."
         )
     if small:
         first = ", ".join(f"{part.start or 'all rows'} ({len(part.indices)})" for part in small[-5:])

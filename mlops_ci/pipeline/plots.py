@@ -71,7 +71,9 @@ def plots(curves: Curves, *, key: str) -> list[Plot]:
     known = {who: drawn for who, drawn in curves.items() if drawn and drawn["rows"]}
     drawn = []
     for name, (title, draw, describe) in PANELS.items():
-        having: dict[str, Mapping[str, Any]] = {who: known[who] for who in ("champion", "challenger") if who in known and _holds(known[who], name)}
+        having: dict[str, Mapping[str, Any]] = {
+            who: known[who] for who in ("champion", "challenger") if who in known and _holds(known[who], name)
+        }
         if name == "scores":
             # four histograms in one plot can be read by nobody
             having = dict(list(having.items())[-1:])

@@ -6,60 +6,46 @@ that is killed leaves traffic that the log does not know of yet; the next run co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
 from mlops_ci.core.records import Release
-from mlops_ci.core.state import obstacles
-from mlops_ci.errors import VerificationError
-from mlops_ci.pipeline.desired_state import commit_desired, read_desired
-from mlops_ci.pipeline.rollout import Step, roll_out
+from mlops_ci.errors import ConfigurationError, OutsideError, VerificationError
+from mlops_ci.pipeline.admission import require_admitted, require_soaked
+from mlops_ci.pipeline.change import Change
+from mlops_ci.pipeline.desired_state import DesiredState, path_of, read_desired
+from mlops_ci.pipeline.rollback import begin_rollback, finish_rollback, return_to
+from mlops_ci.pipeline.rollout import roll_out
 from mlops_ci.pipeline.site import Site
-
-Result = Literal["nothing", "unchanged", "restored", "deployed", "promoted", "aborted", "rolled-back"]
-ROLLBACK = "rollback_to"
-"""The key of a `held` event that begins a rollback: where to go back to."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What became of an environment: `release` serves now, `previous` did before, `rejected` was refused or taken back."""
-
-    model: str
-    environment: str
-    release: str | None
-    previous: str | None
-    outcome: Result
-    url: str | None = None
-    rejected: str | None = None
-    reasons: Sequence[str] = ()
-    steps: Sequence[Step] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"reasons": list(self.reasons), "steps": [asdict(step) for step in self.steps]}
+from mlops_ci.pipeline.verify import Verification, verify
 
 
 def reconcile(site: Site) -> Change:
-    """Makes the environment serve what the main branch names; puts Git right where it names what must not serve.
+    """Makes the environment serve what the main branch names; puts Git right where it names what is on hold.
 
-    Raises OutsideError where another reconcile of the environment is at work, and VerificationError where Git names a
-    release that was not verified in the environment before.
+    Raises OutsideError where another command is at work on the environment, VerificationError where Git names a release
+    that may not come here yet, or one that does not answer well, and ConfigurationError where it names none any more.
     """
-    with site.target.exclusive(site.name, site.model):
-        return _finish_rollback(site) or _follow_git(site)
+    with site.exclusive():
+        return settle(site)
 
 
-def roll_back(site: Site, *, to: str, reason: str) -> Change:
-    """Serves `to` again instead of what serves now, and puts that on hold so that no automation brings it back."""
-    with site.target.exclusive(site.name, site.model):
-        unfinished = _finish_rollback(site)
-        if unfinished:
-            return unfinished
-        serving = _serving(site)
-        assert serving is not None, "the caller has chosen `to` among what served before"
-        site.record("held", release=serving, reason=reason, **{ROLLBACK: to})
-        return _return(site, bad=serving, good=to, reason=reason, outcome="rolled-back")
+def settle(site: Site) -> Change:
+    """As `reconcile`, for a caller that has the environment to itself."""
+    finished = finish_rollback(site)
+    change = _follow_git(site)
+    if change.release is not None:
+        _require_verified(site, change.release)
+    return finished if finished and change.outcome in {"unchanged", "nothing"} else change
+
+
+def settle_on(site: Site, release: Release) -> Change:
+    """As `settle`, for a caller that has just seen Git name the release. Raises OutsideError where it no longer does."""
+    change = settle(site)
+    if release.id not in (change.release, change.rejected):
+        raise OutsideError(
+            f"{site.name} has another release than version {release.version} now: Git changed meanwhile",
+            where=path_of(site.name, site.model),
+            fix="look at what it names; run the command again if this release is still wanted",
+        )
+    return change
 
 
 def _follow_git(site: Site) -> Change:
@@ -67,93 +53,92 @@ def _follow_git(site: Site) -> Change:
     serving = state.release if state else None
     desired = read_desired(site.repository, site.name, site.model)
     if desired is None:
-        return Change(model=site.model, environment=site.name, release=serving, previous=serving, outcome="nothing")
+        return _nothing(site, serving)
     if desired.release == serving:
         changed = site.serve_only(site.release(serving))
-        outcome: Result = "restored" if changed else "unchanged"
         return Change(
-            model=site.model, environment=site.name, release=serving, previous=serving, outcome=outcome, url=site.url
-        )
+            model=site.model, environment=site.name, release=serving, previous=serving,
+            outcome="restored" if changed else "unchanged", url=site.url,
+        )  # fmt: skip
     if state and desired.release in state.holds:
-        reason = state.holds[desired.release]
-        return _return(site, bad=desired.release, good=serving, reason=reason, outcome="aborted")
-    in_the_way = obstacles(site.model_state(), before=site.before, environment=site.name, release=desired.release)
-    if in_the_way:
-        raise VerificationError(
-            "; ".join(in_the_way),
-            where=f"environments/{site.name}/{site.model}.yaml",
-            fix="name a release that is verified",
+        reason = f"Git named a release that is on hold: {state.holds[desired.release]}"
+        return return_to(site, serving, bad=desired.release, reason=reason, outcome="aborted")
+    try:
+        require_admitted(site, desired.release, where=path_of(site.name, site.model))
+        require_soaked(site, desired.release, where=path_of(site.name, site.model))
+    except VerificationError:
+        _keep(site, serving)  # a rollout that was killed may have given it traffic while it was still eligible
+        raise
+    return _replace(site, desired, site.release(serving) if serving else None)
+
+
+def _nothing(site: Site, serving: str | None) -> Change:
+    if serving is not None:
+        raise ConfigurationError(
+            f"names no release, and release {serving[:12]} serves in {site.name}",
+            where=path_of(site.name, site.model),
+            fix="get the newest commits (git pull), or restore the line from Git's history",
         )
-    return _replace(site, site.release(desired.release), site.release(serving) if serving else None, desired.commit)
+    _keep(site, None)
+    return Change(model=site.model, environment=site.name, release=None, previous=None, outcome="nothing")
 
 
-def _replace(site: Site, new: Release, stable: Release | None, commit: str) -> Change:
-    rollout = roll_out(site, new, stable)
+def _keep(site: Site, serving: str | None) -> None:
+    """All traffic to what serves according to the log, and nothing else running."""
+    if serving is not None:
+        site.serve_only(site.release(serving))
+    else:
+        site.serve_nothing()
+
+
+def _replace(site: Site, desired: DesiredState, stable: Release | None) -> Change:
+    new = site.release(desired.release)
     previous = stable.id if stable else None
+    rollout = roll_out(site, new, stable)
     if rollout.reasons:
-        site.record("rollout-aborted", release=new.id, share=rollout.share, reasons=list(rollout.reasons))
         reason = "; ".join(rollout.reasons)
-        return _return(site, bad=new.id, good=previous, reason=reason, outcome="aborted", steps=rollout.steps)
+        site.record(
+            "rollout-aborted", release=new.id, share=rollout.share, reasons=list(rollout.reasons),
+            rollback_to=previous,
+        )  # fmt: skip
+        return return_to(site, previous, bad=new.id, reason=reason, outcome="aborted", steps=rollout.steps)
     site.serve_only(new)
     if site.before is None:
         site.record("deployed", release=new.id, previous=previous, url=site.url)
     else:
-        site.record("promoted", release=new.id, previous=previous, commit=commit, url=site.url)
+        site.record("promoted", release=new.id, previous=previous, commit=desired.commit, url=site.url)
     return Change(
         model=site.model, environment=site.name, release=new.id, previous=previous,
         outcome="deployed" if site.before is None else "promoted", url=site.url, steps=rollout.steps,
     )  # fmt: skip
 
 
-def _finish_rollback(site: Site) -> Change | None:
-    """Completes the rollback that a killed run had begun; None where there is none."""
-    begun = None
-    for event in site.log.read(site.model):
-        if event.subject.get("environment") != site.name:
-            continue
-        if event.kind == "held" and ROLLBACK in event.subject:
-            begun = event
-        elif event.kind in {"rolled-back", "hold-released"}:
-            begun = None
-    if begun is None:
-        return None
-    subject = begun.subject
-    return _return(
-        site, bad=subject["release"], good=subject[ROLLBACK], reason=subject["reason"], outcome="rolled-back"
-    )
+def _require_verified(site: Site, release: str) -> None:
+    """Asks the live environment, once for each release, and records the answer: only then is it eligible to go on.
 
-
-def _return(
-    site: Site, *, bad: str, good: str | None, reason: str, outcome: Result, steps: Sequence[Step] = ()
-) -> Change:
-    """Serves the good release (None: nothing) and not the bad one, makes Git say so, and then the log."""
-    previous = _serving(site)
-    if good is None:
-        site.serve_nothing()
-    else:
-        site.serve_only(site.release(good))
-    commit = _put_git_right(site, bad=bad, good=good, reason=reason)
-    if good is not None:
-        site.record("rolled-back", release=good, **{"from": bad}, reason=reason, commit=commit)
-    return Change(
-        model=site.model, environment=site.name, release=good, previous=previous, outcome=outcome,
-        url=site.url if good else None, rejected=bad, reasons=(reason,), steps=steps,
-    )  # fmt: skip
-
-
-def _serving(site: Site) -> str | None:
+    Raises VerificationError where it does not answer well; the environment is then back on the release before, if
+    there is one.
+    """
     state = site.state()
-    return state.release if state else None
-
-
-def _put_git_right(site: Site, *, bad: str, good: str | None, reason: str) -> str:
-    """Makes the main branch name the good release (or none) where it still names the bad one; the commit that does."""
-    desired = read_desired(site.repository, site.name, site.model)
-    if desired is None or desired.release != bad:
-        return site.repository.commit(site.repository.main) or ""
-    version = site.release(good).version if good else None
-    message = f"Take {site.model} back to {f'version {version}' if good else 'nothing'} in {site.name}\n\n{reason}"
-    return commit_desired(
-        site.repository, environment=site.name, model=site.model, release=good or "", version=version,
-        branch=site.repository.main, message=message,
+    if state and release in state.verified:
+        return
+    record = site.release(release)
+    verification = verify(
+        site.client, site.url, release=record, signature=site.signature(record), golden=site.golden(record),
+        limits=site.parity,
     )  # fmt: skip
+    evidence = [site.registry.put_json(verification.to_json())]
+    if verification.ok:
+        site.record("verified", evidence, release=release)
+        return
+    _take_back(site, release, verification, evidence)
+    verification.require()
+
+
+def _take_back(site: Site, release: str, verification: Verification, evidence: list[str]) -> None:
+    reason = "; ".join(f"{check.name}: {check.detail}" for check in verification.failed)
+    site.record("verification-revoked", evidence, release=release, reason=reason)
+    try:
+        begin_rollback(site, reason=f"verification failed: {reason}")
+    except ConfigurationError:
+        site.console.warn(f"{site.name}: there is no release before this one to go back to, so it keeps serving")

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Candidate, Release
-from mlops_ci.core.state import rollback_target
 from mlops_ci.errors import ParityError, RolloutAborted
+from mlops_ci.pipeline.admission import require_admitted
+from mlops_ci.pipeline.change import Change
 from mlops_ci.pipeline.desired_state import commit_desired, read_desired
 from mlops_ci.pipeline.event_log import EventLog, NewEvent
 from mlops_ci.pipeline.golden import GoldenRows
-from mlops_ci.pipeline.reconcile import Change, reconcile, roll_back
+from mlops_ci.pipeline.reconcile import settle_on
 from mlops_ci.pipeline.registry import Registry
+from mlops_ci.pipeline.rollback import finish_rollback
 from mlops_ci.pipeline.site import Site
-from mlops_ci.pipeline.verify import Verification, verify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +78,22 @@ def register(registration: Registration, *, registry: Registry, log: EventLog, a
 
 
 def deploy(site: Site, release: Release) -> Change:
-    """Makes Git name the release for the site, and the site serve it. Raises RolloutAborted where it does not start well."""
-    desired = read_desired(site.repository, site.name, site.model)
-    if desired is None or desired.release != release.id:
-        message = f"Deploy {site.model} version {release.version} to {site.name}\n\n{site.anchor}\n"
-        commit_desired(
-            site.repository, environment=site.name, model=site.model, release=release.id, version=release.version,
-            branch=site.repository.main, message=message,
-        )  # fmt: skip
-    change = reconcile(site)
+    """Makes Git name the release for the site, and the site serve it; it is verified there at its live address.
+
+    Raises ApprovalError where it is on hold, RolloutAborted where it does not start well, VerificationError where it
+    does not answer well, and OutsideError where another command is at work there or Git changed meanwhile.
+    """
+    with site.exclusive():
+        finish_rollback(site)
+        require_admitted(site, release.id)
+        desired = read_desired(site.repository, site.name, site.model)
+        if desired is None or desired.release != release.id:
+            commit_desired(
+                site.repository, environment=site.name, model=site.model, release=release.id, version=release.version,
+                branch=site.repository.main,
+                message=site.vouched(f"Deploy {site.model} version {release.version} to {site.name}"),
+            )  # fmt: skip
+        change = settle_on(site, release)
     if change.release != release.id:
         raise RolloutAborted(
             f"{site.name} refused version {release.version}: {'; '.join(change.reasons)}",
@@ -93,28 +101,6 @@ def deploy(site: Site, release: Release) -> Change:
             f"--environment {site.name} --release {release.id[:12]} --reason ...",
         )
     return change
-
-
-def verify_deployed(site: Site, release: Release) -> Verification:
-    """Asks the live environment, and records the answer: a release is eligible to go on only after this.
-
-    Raises VerificationError where it fails; the environment is then back on the release before, if there is one.
-    """
-    verification = verify(
-        site.client, site.url, release=release, signature=site.signature(release), golden=site.golden(release),
-        limits=site.parity,
-    )  # fmt: skip
-    evidence = [site.registry.put_json(verification.to_json())]
-    if verification.ok:
-        site.record("verified", evidence, release=release.id)
-        return verification
-    reason = "; ".join(f"{check.name}: {check.detail}" for check in verification.checks if not check.ok)
-    site.record("verification-revoked", evidence, release=release.id, reason=reason)
-    good = rollback_target(site.model_state(), site.name)
-    if good is not None:
-        roll_back(site, to=good, reason=f"verification failed: {reason}")
-    verification.require()
-    return verification
 
 
 def evidence_text(

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_ci.core.verdicts import BLOCKING
 from mlops_ci.pipeline import wording
-from mlops_ci.pipeline.markdown import Markdown, escaped, visible
+from mlops_ci.pipeline.evaluation_view import Evaluation, View
+from mlops_ci.pipeline.page import template
+from mlops_ci.pipeline.story import render_story
 
-if TYPE_CHECKING:
-    from jinja2 import Environment, Template
-
+__all__ = ["COMMENT_LIMIT", "Report", "render", "render_story"]
 COMMENT_LIMIT = 60_000
 """GitHub takes 65,536 characters; the rest is for what whoever posts the comment puts around it."""
-SLICES_SHOWN = 20
-CHANGES_SHOWN = 15
-REASONS_SHOWN = 10
 PLOTTED_MODELS = 30
 """Plots of more models would take minutes to draw and megabytes to open."""
-NAME_LENGTH = 80
 PAGE = "report.html"
-
-Evaluation = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,63 +26,6 @@ class Report:
 
     markdown: str
     html: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """One evaluation as the templates show it, without private values."""
-
-    number: int
-    evaluation: Evaluation
-
-    @classmethod
-    def of(cls, evaluation: Evaluation, *, number: int) -> View:
-        """`evaluation` is what `evaluate --json` answers; `number` keeps it apart from others on the same page."""
-        return cls(number=number, evaluation=_without_private_values(evaluation))
-
-    @property
-    def key(self) -> str:
-        return f"model-{self.number}"
-
-    @property
-    def decimals(self) -> int:
-        return wording.decimals_for(self.evaluation["primary"])
-
-    @property
-    def slice_decimals(self) -> int:
-        found = sorted(wording.decimals_for(one) for one in self.evaluation["slices"])
-        return found[len(found) // 2] if found else 3
-
-    @property
-    def failing(self) -> list[Mapping[str, Any]]:
-        return [one for one in self.evaluation["slices"] if not one["ok"]]
-
-    @property
-    def slices(self) -> list[Mapping[str, Any]]:
-        """The worst first: those that block, then by the difference."""
-        unknown = float("inf")
-        return sorted(
-            self.evaluation["slices"],
-            key=lambda one: (one["ok"], unknown if one["difference"] is None else one["difference"]),
-        )
-
-    @property
-    def limits(self) -> list[Mapping[str, Any]]:
-        """Guardrails and fairness, what is broken first."""
-        return sorted([*self.evaluation["guardrails"], *self.evaluation.get("fairness", ())], key=lambda one: one["ok"])
-
-    @property
-    def problems(self) -> list[Mapping[str, Any]]:
-        return list((self.evaluation.get("data") or {}).get("problems", ()))
-
-    def interval(self, *, width: float = 200) -> dict[str, float] | None:
-        """Where the difference, its bounds, zero and the margin are on a line of this width."""
-        primary = self.evaluation["primary"]
-        return _positions(primary, margin=primary["margin"], reach=_reach([primary], primary["margin"]), width=width)
-
-    def slice_intervals(self, *, width: float = 120) -> list[dict[str, float] | None]:
-        reach = _reach(self.slices, 0.0)
-        return [_positions(one, margin=0.0, reach=reach, width=width) for one in self.slices]
 
 
 def render(evaluations: Iterable[Evaluation], *, title: str, limit: int = COMMENT_LIMIT) -> Report:
@@ -112,11 +48,6 @@ def sections(views: Sequence[View]) -> list[tuple[View, list[Any]]]:
         (view, plots(view.evaluation.get("curves") or {}, key=view.key) if place < PLOTTED_MODELS else [])
         for place, view in enumerate(views)
     ]
-
-
-def template(name: str) -> Template:
-    """A template of the package, which escapes all that it is given for its format (`*.html.jinja`, `*.md.jinja`)."""
-    return _environment(name.removesuffix(".jinja").rpartition(".")[2]).get_template(name)
 
 
 def _page(views: Sequence[View], title: str) -> str:
@@ -146,8 +77,11 @@ def _fitting(views: Sequence[View], title: str, limit: int) -> str:
 
 
 def _most(highest: int, fits: Callable[[int], bool]) -> int:
-    """The largest number up to `highest` that fits, by bisection; 0 where none does."""
-    low, high = 0, highest
+    """The largest number up to `highest` that fits, 0 where none does; tries small ones first, as large ones cost."""
+    low, step = 0, 1
+    while low + step <= highest and fits(low + step):
+        low, step = low + step, step * 2
+    high = min(highest, low + step - 1)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
@@ -181,101 +115,3 @@ def _verdicts(views: Sequence[View]) -> str:
 def _urgency(evaluation: Evaluation) -> tuple[int, str]:
     order = 0 if evaluation["verdict"] in BLOCKING else 1 if evaluation["ships"] else 2
     return order, str(evaluation["model"])
-
-
-def _without_private_values(evaluation: Evaluation) -> Evaluation:
-    """Slices of a private column are numbered instead of named, in the reasons too."""
-    private = set(evaluation.get("private", ()))
-    hidden = [one for one in evaluation["slices"] if one["by"] in private]
-    if not hidden:
-        return evaluation
-    numbers = {(one["by"], one["value"]): f"(private {number})" for number, one in enumerate(hidden, start=1)}
-    renamed = {f"{by} {value}: ": f"{by} {number}: " for (by, value), number in numbers.items()}
-
-    def reworded(reason: str) -> str:
-        verdict, _, text = reason.partition(": ")
-        before = max((name for name in renamed if text.startswith(name)), key=len, default="")
-        return f"{verdict}: {renamed[before]}{text[len(before) :]}" if before else reason
-
-    slices = [{**one, "value": numbers.get((one["by"], one["value"]), one["value"])} for one in evaluation["slices"]]
-    return {**evaluation, "slices": slices, "reasons": [reworded(reason) for reason in evaluation["reasons"]]}
-
-
-def _reach(differences: Sequence[Mapping[str, Any]], margin: float) -> float:
-    """The largest thing that has to be on the line, in either direction."""
-    numbers = [one.get(key) for one in differences for key in ("difference", "lower", "upper")]
-    return max(margin, *(abs(float(number)) for number in numbers if number is not None), 0.0)
-
-
-def _positions(outcome: Mapping[str, Any], *, margin: float, reach: float, width: float) -> dict[str, float] | None:
-    if outcome["difference"] is None or outcome["lower"] is None or not reach:
-        return None
-
-    def at(value: float) -> float:
-        return round(width * (0.5 + 0.46 * max(-1.0, min(1.0, value / reach))), 1)
-
-    upper = outcome.get("upper")
-    return {
-        "zero": at(0),
-        "margin": at(-margin),
-        "point": at(outcome["difference"]),
-        "lower": at(outcome["lower"]),
-        "upper": at(outcome["difference"] if upper is None else upper),
-    }
-
-
-@cache
-def _environment(kind: str) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def shown(value: Any) -> Any:
-        return value if isinstance(value, Markup | Markdown) else visible(value)
-
-    environment = Environment(
-        loader=PackageLoader("mlops_ci", "resources"),
-        autoescape=kind == "html",  # noqa: S701  (Markdown has an escape of its own, applied to every value as well)
-        finalize=shown if kind == "html" else escaped,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "svg": Markup,
-        "ours": Markdown,
-        "code": _code,
-        "name": _name,
-        "short": _short,
-        "lines": _lines,
-    }
-    environment.globals |= {
-        "wording": wording,
-        "limits": {"slices": SLICES_SHOWN, "changes": CHANGES_SHOWN, "reasons": REASONS_SHOWN},
-    }
-    return environment
-
-
-def _name(text: object) -> str:
-    return visible(text, longest=NAME_LENGTH)
-
-
-def _short(digest: object) -> str:
-    return str(digest)[:12]
-
-
-def _lines(text: object) -> Any:
-    """Escaped for a page, with its line ends."""
-    from markupsafe import Markup, escape
-
-    return Markup("\n").join(escape(visible(line, longest=10_000, spaced=True)) for line in str(text).splitlines())
-
-
-def _code(text: str) -> Any:
-    """A sentence of the toolkit's own for a page: what is between backticks becomes code."""
-    from markupsafe import Markup
-
-    parts = text.split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,12 @@ from mlops_ci.core.rollout import (
     decide_step,
     usual_distance,
 )
-from mlops_ci.core.shift import shifts
+from mlops_ci.core.shift import FEWEST_ROWS, shifts
 from mlops_ci.core.signature import Signature
 from mlops_ci.errors import VerificationError
 from mlops_ci.pipeline.golden import GoldenRows
 from mlops_ci.pipeline.site import Site
-from mlops_ci.pipeline.verify import verify
+from mlops_ci.pipeline.verify import Check, ask_golden, verify
 from mlops_ci.ports import Answer
 
 REPLAYED = 300
@@ -56,36 +56,66 @@ class Rollout:
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One release at its own address."""
+    """One release at its own address, with what is known of it."""
 
     url: str
     release: Release
     signature: Signature
+    golden: GoldenRows
 
 
 def roll_out(site: Site, new: Release, stable: Release | None) -> Rollout:
     """Starts the new release and moves the traffic to it, as long as nothing speaks against it.
 
-    It gets none before it has answered its golden rows. Without a stable release there is nothing to compare with,
-    and no step. The caller makes the outcome final: all traffic to the new release, or back.
+    It gets none before it has answered its golden rows. Where nothing serves, or only what is on hold here, there is
+    nothing to compare with, and no step. The caller makes the outcome final: all traffic to the new release, or back.
+    Raises VerificationError where the rollback drill fails: then there would be no way back.
     """
-    signature, golden = site.signature(new), site.golden(new)
+    state = site.state()
+    old = None
+    if stable is not None and site.before is not None and not (state and stable.id in state.holds):
+        old = _drill(site, stable)
     site.console.say(f"{site.name}: starting version {new.version} of {site.model}")
+    signature, golden = site.signature(new), site.golden(new)
     try:
         url = site.start(new)
         verify(site.client, url, release=new, signature=signature, golden=golden, limits=site.parity).require()
     except VerificationError as error:
         return Rollout(steps=(), reasons=(error.what,))
-    if stable is None or site.before is None:
+    if old is None:
         return Rollout(steps=(), reasons=())
-    fresh = _Side(url=url, release=new, signature=signature)
-    old = _Side(url=site.start(stable), release=stable, signature=site.signature(stable))
-    return _steps(site, fresh, old, golden)
+    return _steps(site, _Side(url=url, release=new, signature=signature, golden=golden), old)
 
 
-def _steps(site: Site, new: _Side, stable: _Side, golden: GoldenRows) -> Rollout:
+def _drill(site: Site, stable: Release) -> _Side:
+    """Does the way back work: all traffic to stable, which answers its golden rows at the environment's address?"""
+    side = _Side(url="", release=stable, signature=site.signature(stable), golden=site.golden(stable))
+    try:
+        side = replace(side, url=site.start(stable))
+        site.target.route(site.name, site.model, {stable.id: 100})
+        check = _golden_check(site, replace(side, url=site.url))
+        problem = "" if check.ok else f"{check.name}: {check.detail}"
+    except VerificationError as error:
+        problem = error.what
+    if problem:
+        raise VerificationError(
+            f"the rollback drill failed, so there would be no way back to version {stable.version}: {problem}",
+            where=site.url,
+            fix=f"mend that service; or say that nobody shall go back to it, and the new release is judged by itself: "
+            f"mlops-ci hold {site.model} --environment {site.name} --release {stable.id[:12]} --reason ...",
+        )
+    return side
+
+
+def _golden_check(site: Site, side: _Side) -> Check:
+    return ask_golden(
+        site.client, side.url, release=side.release, signature=side.signature, golden=side.golden, limits=site.parity
+    )
+
+
+def _steps(site: Site, new: _Side, stable: _Side) -> Rollout:
     steps: list[Step] = []
-    evaluated = _ask(site, golden.records, stable, new)
+    evaluated = _ask(site, new.golden.records, stable, new)
     for share in site.environment.rollout.steps:
         shares = {new.release.id: share, stable.release.id: 100 - share}
         site.target.route(site.name, site.model, {release: part for release, part in shares.items() if part})
@@ -121,6 +151,7 @@ class _Asked:
 def _judge(site: Site, new: _Side, stable: _Side, evaluated: _Asked, *, last: bool) -> StepDecision:
     records = site.target.recent_requests(site.name, site.model, stable.release.id, REPLAYED)
     asked = _ask(site, records, stable, new)
+    golden = _golden_check(site, new)
     tolerance = usual_distance(evaluated.stable, evaluated.new) if evaluated.stable and evaluated.new else 0.0
     decision = decide_step(
         StepEvidence(
@@ -128,7 +159,7 @@ def _judge(site: Site, new: _Side, stable: _Side, evaluated: _Asked, *, last: bo
             stable=asked.stable_traffic,
             replay=_replay(asked, tolerance) or Replay(rows=asked.failed, failed=asked.failed, differing=0),
             expected=_replay(evaluated, tolerance),
-            golden=(),
+            golden=() if golden.ok else (golden.detail,),
         ),
         last=last,
     )
@@ -136,9 +167,12 @@ def _judge(site: Site, new: _Side, stable: _Side, evaluated: _Asked, *, last: bo
     if asked.stable and asked.new and evaluated.stable and evaluated.new:
         live, known = (asked.stable, asked.new), (evaluated.stable, evaluated.new)
         moved = shifts(live, known, classes=new.signature.classes)
+    unknown = decision.insufficient
+    if len(evaluated.new or ()) < FEWEST_ROWS:
+        unknown += (f"whether answers move to one side: only {len(evaluated.new or ())} golden rows to compare with",)
     if not moved:
-        return decision
-    return StepDecision(outcome="abort", reasons=(*decision.reasons, *moved), insufficient=decision.insufficient)
+        return replace(decision, insufficient=unknown)
+    return StepDecision(outcome="abort", reasons=(*decision.reasons, *moved), insufficient=unknown)
 
 
 def _ask(site: Site, records: Sequence[Mapping[str, Any]], stable: _Side, new: _Side) -> _Asked:

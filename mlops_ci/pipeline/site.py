@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from mlops_ci.core.records import SIGNATURE_FILE, Release
 from mlops_ci.core.signature import Signature
 from mlops_ci.core.state import EnvironmentState, ModelState
 from mlops_ci.errors import IntegrityError
-from mlops_ci.pipeline.event_log import EventLog
+from mlops_ci.pipeline.event_log import EventLog, NewEvent
 from mlops_ci.pipeline.golden import GoldenRows
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.ports import Clock, Console, Repository, ScoringClient, Target
@@ -22,7 +23,7 @@ from mlops_ci.ports import Clock, Console, Repository, ScoringClient, Target
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Where a release serves. `before` names the environment that has to have verified it; None for the chain's first."""
+    """Where a release serves. `before` is the environment that has to have verified it; None for the chain's first."""
 
     model: str
     environment: EnvironmentConfig
@@ -45,6 +46,10 @@ class Site:
     def url(self) -> str:
         return self.target.url(self.name, self.model)
 
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keeps other commands away from the environment; raises OutsideError where one is at work on it."""
+        return self.target.exclusive(self.name, self.model)
+
     def model_state(self) -> ModelState:
         return self.log.state(self.model)
 
@@ -57,11 +62,22 @@ class Site:
         subject = {"environment": self.name, **subject}
         return self.log.record(self.model, kind, subject, actor=self.actor, evidence=evidence)
 
-    @property
-    def anchor(self) -> str:
-        """The trailer by which a commit vouches for the log as it is now; empty where the log is."""
+    def record_once(self, kind: EventKind, **subject: Any) -> None:
+        """As `record`, unless the very same is on record already: a run that was killed may have written it."""
+        whole = {"environment": self.name, **subject}
+        new = NewEvent(kind=kind, subject=whole, actor=self.actor)
+
+        def unless_known(_state: ModelState) -> NewEvent | None:
+            known = any(event.kind == kind and event.subject == whole for event in self.log.read(self.model))
+            return None if known else new
+
+        self.log.append(self.model, unless_known)
+
+    def vouched(self, message: str) -> str:
+        """The commit message with the trailer by which the commit vouches for the log as it is now."""
         events = self.log.read(self.model)
-        return Anchor(number=events[-1].number, digest=events[-1].digest).trailer if events else ""
+        anchor = Anchor(number=events[-1].number, digest=events[-1].digest).trailer if events else ""
+        return f"{message}\n\n{anchor}".rstrip() + "\n"
 
     def release(self, release_id: str) -> Release:
         return self.registry.release(release_id)
@@ -96,6 +112,7 @@ class Site:
         return not settled or bool(others)
 
     def serve_nothing(self) -> None:
+        """Takes the environment's traffic and services away."""
         self.target.route(self.name, self.model, {})
         for instance in self.target.instances(self.name, self.model):
             self.target.stop(self.name, self.model, instance.release)

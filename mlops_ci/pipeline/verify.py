@@ -16,7 +16,8 @@ from mlops_ci.errors import OutsideError, VerificationError
 from mlops_ci.pipeline.golden import GoldenRows
 from mlops_ci.ports import ScoringClient
 
-LATENCY_REQUESTS = 50
+SINGLE_ROWS = 50
+"""Requests of one row each, as most clients send them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,11 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        return all(check.ok for check in self.checks)
+        return not self.failed
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if not check.ok]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -48,10 +53,9 @@ class Verification:
 
     def require(self) -> None:
         """Raises VerificationError naming each check that failed."""
-        failed = [check for check in self.checks if not check.ok]
-        if failed:
+        if self.failed:
             raise VerificationError(
-                "; ".join(f"{check.name}: {check.detail}" for check in failed),
+                "; ".join(f"{check.name}: {check.detail}" for check in self.failed),
                 where=f"release {self.release[:12]} at {self.url}",
                 fix="the release stays out; look at the service's log and release again once it is mended",
             )
@@ -66,14 +70,14 @@ def verify(
     golden: GoldenRows,
     limits: ParityConfig,
 ) -> Verification:
-    """Health, identity, contract, the golden rows, and the latency of single rows, in that order."""
+    """Health, metadata, golden rows, a malformed request, single rows. A service that is not ready is asked no more."""
     checks = [_health(client, url)]
     if checks[0].ok:
         checks += [
             _metadata(client, url, release, signature),
-            _golden(client, url, release, signature, golden, limits),
+            ask_golden(client, url, release=release, signature=signature, golden=golden, limits=limits),
             _contract(client, url, signature),
-            _latency(client, url, signature, golden),
+            _single_rows(client, url, signature, golden),
         ]
     return Verification(release=release.id, url=url, checks=checks)
 
@@ -95,14 +99,18 @@ def _metadata(client: ScoringClient, url: str, release: Release, signature: Sign
     return Check(name="metadata", ok=True, detail=f"{len(served)} inputs as in the release")
 
 
-def _golden(
+def ask_golden(
     client: ScoringClient,
     url: str,
+    *,
     release: Release,
     signature: Signature,
     golden: GoldenRows,
     limits: ParityConfig,
 ) -> Check:
+    """Does this very release answer there, and as the native model did?"""
+    if not golden.records:
+        return Check(name="golden-rows", ok=False, detail="there are none, so nothing speaks for the release")
     answer = client.score(url, golden.records, signature)
     if answer.error or answer.predictions is None:
         return Check(name="golden-rows", ok=False, detail=answer.error)
@@ -131,8 +139,10 @@ def _contract(client: ScoringClient, url: str, signature: Signature) -> Check:
     return Check(name="contract", ok=refused, detail=detail)
 
 
-def _latency(client: ScoringClient, url: str, signature: Signature, golden: GoldenRows) -> Check:
-    rows = [golden.records[index % len(golden.records)] for index in range(LATENCY_REQUESTS)]
+def _single_rows(client: ScoringClient, url: str, signature: Signature, golden: GoldenRows) -> Check:
+    if not golden.records:
+        return Check(name="single-rows", ok=False, detail="there is no row to ask")
+    rows = [golden.records[index % len(golden.records)] for index in range(SINGLE_ROWS)]
     answers = [client.score(url, [row], signature) for row in rows]
     failed = [answer.error for answer in answers if answer.error]
     median, p99 = np.quantile([answer.milliseconds for answer in answers], [0.5, 0.99])

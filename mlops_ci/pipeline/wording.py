@@ -172,7 +172,7 @@ def change(value: float | None, metric: str, decimals: int) -> str:
 
 
 def decimals_for(primary: Mapping[str, Any]) -> int:
-    """For a comparison, of all rows or a slice: as many as show two digits of the difference; at least three of a share."""
+    """For a comparison, of all rows or a slice: as many as show two digits of it; at least three of a share."""
     sizes = [abs(primary[key]) for key in ("difference", "lower", "upper") if primary.get(key)]
     values = [abs(primary[key]) for key in ("champion", "challenger") if primary[key] is not None]
     fewest = 3 if all(value <= 1 for value in values) else 0

@@ -13,7 +13,7 @@ from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
 
 CHUNK_ROWS = 8_192
-"""Larger batches are only slower and take more memory, see the measurements in `docs/`."""
+"""Larger batches take more memory and are no faster."""
 REASON_LENGTH = 500
 INPUT_TYPES = {"number": "tensor(double)", "text": "tensor(string)"}
 FLOATS = ("tensor(float)", "tensor(double)")

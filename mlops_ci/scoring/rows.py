@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,17 +74,6 @@ def array(values: Sequence[Any], kind: ColumnKind) -> NDArray[Any]:
     if kind == "text":
         return np.array([value or "" for value in values], dtype=object)
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def records_from_columns(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """The inverse of `columns_from_records`: null stands for a missing value."""
-    lists = [
-        [value or None for value in values.tolist()]
-        if values.dtype == object
-        else [None if math.isnan(value) else value for value in values.tolist()]
-        for values in columns.values()
-    ]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 def require_finite(predictions: Predictions) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from mlops_ci import __version__
+from mlops_ci.core.columns import records_from_columns
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.scoring import protocol
 from mlops_ci.scoring.model import OnnxModel
@@ -18,7 +19,6 @@ from mlops_ci.scoring.rows import (
     answers_from_predictions,
     columns_from_records,
     json_type,
-    records_from_columns,
     require_finite,
 )
 

@@ -343,13 +343,15 @@ def test_no_request_fails_while_traffic_moves(target: ProcessTarget) -> None:
     assert set(traffic.releases[-50:]) == {OTHER.id}
 
 
-def test_what_was_asked_lately_is_remembered_by_release(target: ProcessTarget, client: HttpScoringClient) -> None:
+def test_what_users_asked_lately_is_remembered_by_release(target: ProcessTarget, client: HttpScoringClient) -> None:
     first = target.start("qa", RELEASE, FILES)
     other = target.start("qa", OTHER, OTHER_FILES)
     records = binary().records
-    for row in records[:5]:
-        client.score(first.url, [row], binary().signature)
-    client.score(other.url, records[5:8], binary().signature)
+    with HttpScoringClient(probe=False) as user:
+        for row in records[:5]:
+            user.score(first.url, [row], binary().signature)
+            client.score(first.url, records[20:30], binary().signature)  # our own probes are no traffic
+        user.score(other.url, records[5:8], binary().signature)
 
     def remembered(release: Release, limit: int) -> list[Any]:
         return list(target.recent_requests("qa", "delay", release.id, limit))

@@ -7,6 +7,7 @@ import pytest
 
 from mlops_ci.adapters import request_log
 from mlops_ci.adapters.request_log import latest_records
+from mlops_ci.ports import PROBE
 
 
 def line(*numbers: int) -> str:
@@ -44,6 +45,13 @@ def test_what_is_no_whole_request_is_left_out(tmp_path: Path) -> None:
     path.write_text(line(1) + '{"dropped": 3}\n' + "torn{\n" + "[]\n\n" + line(2) + line(3)[:-5])
 
     assert latest(path, 5) == [1, 2]
+
+
+def test_our_own_probes_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(line(1) + line(2).replace('"r"', f'"{PROBE}7"') + line(3))
+
+    assert latest(path, 5) == [1, 3]
 
 
 def test_a_long_log_is_not_read_from_its_beginning(tmp_path: Path) -> None:

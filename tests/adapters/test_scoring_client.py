@@ -11,9 +11,9 @@ import pytest
 
 from mlops_ci.adapters.scoring_client import HttpScoringClient
 from mlops_ci.errors import OutsideError
-from mlops_ci.ports import ScoringClient
+from mlops_ci.ports import PROBE, ScoringClient
 from mlops_ci.scoring.model import OnnxRuntime
-from tests.scoring.serving import RELEASE, Served, served
+from tests.scoring.serving import RELEASE, Served, served, wait_until
 from tests.scoring.tiny_models import TinyModel, binary, multiclass, regression
 
 Stub = Callable[..., str]
@@ -184,6 +184,21 @@ def test_nobody_is_sent_elsewhere(client: HttpScoringClient, stub: Stub) -> None
 
     assert client.score(url, binary().records[:1], binary().signature).error.startswith("status 307")
     assert not client.ready(url)
+
+
+def test_its_requests_are_marked_as_probes_unless_it_stands_for_a_user(
+    service: Served, client: HttpScoringClient, model: TinyModel
+) -> None:
+    before = service.predictions.read_bytes().count(b"\n") if service.predictions.exists() else 0
+    with HttpScoringClient(probe=False) as user:
+        for one in (client, user, client):
+            assert one.score(service.url, model.records[:1], model.signature).error == ""
+    wait_until(lambda: service.predictions.read_bytes().count(b"\n") == before + 3)
+
+    ids = [json.loads(line)["request_id"] for line in service.predictions.read_bytes().splitlines()[before:]]
+
+    assert [request_id.startswith(PROBE) for request_id in ids] == [True, False, True]
+    assert len(set(ids)) == 3
 
 
 def test_proxies_and_credentials_of_the_environment_have_no_part(

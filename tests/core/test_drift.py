@@ -67,6 +67,12 @@ def test_missing_values_agree_with_scipys_chi_square() -> None:
     assert found.alarm
 
 
+def each_day(numbers: NDArray[np.int64]) -> dict[str, Any]:
+    """The arguments that tell a profile the day of each row."""
+    day = timedelta(days=1)
+    return {"times": np.datetime64("2026-01-05", "us") + numbers * np.timedelta64(day), "window": day}
+
+
 def test_data_that_vary_from_window_to_window_anyway_raise_no_more_false_alarms_than_stated() -> None:
     """Weather: each day's rows share a level of their own. Tests that take rows for independent alarm all the time."""
     generator = np.random.default_rng(12)
@@ -80,8 +86,8 @@ def test_data_that_vary_from_window_to_window_anyway_raise_no_more_false_alarms_
 
     alarms = naive = 0
     for _ in range(30):
-        columns, windows = draw(40)
-        learnt, ignorant = profile(columns, inputs, windows=windows), profile(columns, inputs)
+        columns, days = draw(40)
+        learnt, ignorant = profile(columns, inputs, **each_day(days)), profile(columns, inputs)
         later, days = draw(20)
         for day in range(20):
             now = {name: values[days == day] for name, values in later.items()}
@@ -95,9 +101,9 @@ def test_a_change_beyond_the_usual_variation_still_alarms() -> None:
     generator = np.random.default_rng(13)
     levels = np.repeat(generator.normal(0, 0.3, 40), 100)
     described = profile(
-        {"x": generator.normal(levels)}, [Column(name="x", kind="number")], windows=np.repeat(np.arange(40), 100)
+        {"x": generator.normal(levels)}, [Column(name="x", kind="number")], **each_day(np.repeat(np.arange(40), 100))
     )
-    assert described["windows"] == 40
+    assert (described["windows"], described["window_seconds"]) == (40, 86400)
     assert 0.08 < described["columns"]["x"]["between"]["values"] < 0.2
     (found,) = compare(described, {"x": generator.normal(1.5, 1, 100)}, rows=100, alpha=0.01)
     assert found.alarm
@@ -106,8 +112,8 @@ def test_a_change_beyond_the_usual_variation_still_alarms() -> None:
 def test_from_few_or_small_windows_nothing_is_learnt() -> None:
     inputs = [Column(name="x", kind="number")]
     values = np.random.default_rng(14).normal(np.repeat(np.arange(11), 100))
-    few = profile({"x": values}, inputs, windows=np.repeat(np.arange(11), 100))
-    small = profile({"x": values}, inputs, windows=np.arange(1100) // 10)
+    few = profile({"x": values}, inputs, **each_day(np.repeat(np.arange(11), 100)))
+    small = profile({"x": values}, inputs, **each_day(np.arange(1100) // 10))
     assert few == small == profile({"x": values}, inputs)
 
 
@@ -121,7 +127,14 @@ def test_from_few_or_small_windows_nothing_is_learnt() -> None:
     ],
 )
 def test_windows_are_counted_from_a_monday(moment: str, days: int, number: int) -> None:
-    assert window_numbers(np.array([moment], "M8[ns]"), timedelta(days=days)).tolist() == [number]
+    numbers = window_numbers(np.array([moment], "M8[ns]"), timedelta(days=days))
+    assert numbers is not None
+    assert numbers.tolist() == [number]
+
+
+def test_times_that_are_no_moments_teach_nothing() -> None:
+    inputs, columns = [Column(name="x", kind="number")], {"x": np.arange(2000.0)}
+    assert profile(columns, inputs, times=np.arange(2000.0), window=timedelta(days=1)) == profile(columns, inputs)
 
 
 def test_a_shift_alarms() -> None:

@@ -219,5 +219,8 @@ def loss(**changes: Any) -> dict[str, Any]:
         "margin": 250.0,
         "minimum_detectable_effect": 1180.4,
     }
-    evaluation["metrics"] = {"rmse": {"champion": 24_113.2, "challenger": 21_020.7}, "r2": {"champion": 0.84, "challenger": 0.88}}
+    evaluation["metrics"] = {
+        "rmse": {"champion": 24_113.2, "challenger": 21_020.7},
+        "r2": {"champion": 0.84, "challenger": 0.88},
+    }
     return {**evaluation, **changes}

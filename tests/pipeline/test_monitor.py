@@ -15,15 +15,8 @@ from mlops_ci.core.drift import profile
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.errors import DataGateError
-from mlops_ci.pipeline.monitor import (
-    PREDICTION,
-    Actuals,
-    MonitorResult,
-    Performance,
-    WindowPerformance,
-    monitor,
-    prediction_column,
-)
+from mlops_ci.pipeline.live_performance import Performance, WindowPerformance
+from mlops_ci.pipeline.monitor import PREDICTION, Actuals, MonitorResult, monitor, prediction_column
 
 DAILY = MonitorConfig(window=timedelta(days=1), false_alarms_per_month=1, min_rows=50)
 INPUTS = [Column(name="x", kind="number"), Column(name="carrier", kind="text")]
@@ -38,8 +31,8 @@ def rows(count: int, seed: int, shift: float = 0.0) -> dict[str, NDArray[Any]]:
     }
 
 
-WEEKS = np.repeat(np.arange(25), 200)
-REFERENCE = profile(rows(5000, seed=1), INPUTS, windows=WEEKS)
+TRAINED = np.datetime64("2026-01-05", "us") + np.repeat(np.arange(25), 200) * np.timedelta64(1, "D")
+REFERENCE = profile(rows(5000, seed=1), INPUTS, times=TRAINED, window=DAILY.window)
 
 
 def days(*shifts: float, count: int = 200, first: str = "2026-03-02") -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
@@ -131,6 +124,12 @@ def test_a_profile_that_knows_nothing_of_windows_is_named() -> None:
     columns, times = days(0, 0)
     (note,) = monitor(profile(rows(5000, seed=1), INPUTS), columns, times, DAILY).notes
     assert "rows are taken for independent" in note
+
+
+def test_windows_of_another_length_than_those_learnt_from_are_named() -> None:
+    config = MonitorConfig(window=timedelta(days=2), false_alarms_per_month=1, min_rows=50)
+    (note,) = run(0, 0, 0, 0, config=config).notes
+    assert "learnt from windows of 1 day, 0:00:00, not of 2 days, 0:00:00" in note
 
 
 def test_numbers_are_no_moments() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlops_ci.core.columns import records_from_columns
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.scoring.rows import (
@@ -15,7 +16,6 @@ from mlops_ci.scoring.rows import (
     BadRows,
     answers_from_predictions,
     columns_from_records,
-    records_from_columns,
     require_finite,
 )
 

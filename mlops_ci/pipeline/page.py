@@ -1,0 +1,81 @@
+"""The templates of reports: everything that they are given is shown as text, in Markdown as in HTML."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mlops_ci.pipeline import wording
+from mlops_ci.pipeline.markdown import Markdown, escaped, visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
+SLICES_SHOWN = 20
+CHANGES_SHOWN = 15
+REASONS_SHOWN = 10
+"""In a comment; a page has all of them."""
+NAME_LENGTH = 80
+LINE_LENGTH = 10_000
+
+
+def template(name: str) -> Template:
+    """A template of the package, which escapes all that it is given for its format (`*.html.jinja`, `*.md.jinja`)."""
+    return _environment(name.removesuffix(".jinja").rpartition(".")[2]).get_template(name)
+
+
+@cache
+def _environment(kind: str) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def shown(value: Any) -> Any:
+        return value if isinstance(value, Markup | Markdown) else visible(value)
+
+    environment = Environment(
+        loader=PackageLoader("mlops_ci", "resources"),
+        autoescape=kind == "html",  # noqa: S701  (Markdown has an escape of its own, applied to every value as well)
+        finalize=shown if kind == "html" else escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "svg": Markup,
+        "ours": Markdown,
+        "code": _code,
+        "name": _name,
+        "short": _short,
+        "lines": _lines,
+    }
+    environment.globals |= {
+        "wording": wording,
+        "limits": {"slices": SLICES_SHOWN, "changes": CHANGES_SHOWN, "reasons": REASONS_SHOWN},
+    }
+    return environment
+
+
+def _name(text: object) -> str:
+    return visible(text, longest=NAME_LENGTH)
+
+
+def _short(digest: object) -> str:
+    return str(digest)[:12]
+
+
+def _lines(text: object) -> Any:
+    """Escaped for a page, with its line ends."""
+    from markupsafe import Markup, escape
+
+    return Markup("\n").join(escape(visible(line, longest=LINE_LENGTH, spaced=True)) for line in str(text).splitlines())
+
+
+def _code(text: str) -> Any:
+    """A sentence of the toolkit's own for a page: what is between backticks becomes code."""
+    from markupsafe import Markup
+
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
