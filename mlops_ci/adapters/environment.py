@@ -38,14 +38,16 @@ def read_environment() -> Environment:
     )
 
 
-def keep_waiting_threads_quiet() -> None:
-    """To be called before any numeric library is loaded, which is when GNU OpenMP reads this.
+def settle_libraries() -> None:
+    """To be called before any numeric library is loaded, which is when they read these. Whoever chose otherwise is heard.
 
-    By default threads that wait for each other spin. Where the cores are shared, as they are in CI, they take turns at
-    spinning: fits were seen to take ten times as long. Whoever has chosen otherwise keeps their choice.
+    Threads of GNU OpenMP that wait for each other spin by default. Where the cores are shared, as they are in CI, they
+    take turns at spinning: fits were seen to take ten times as long. And onnxruntime writes a device id and a database
+    below the home folder when it is imported, unless it is told not to.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def child_environment() -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlops_ci import __version__
-from mlops_ci.adapters.environment import Environment, keep_waiting_threads_quiet, read_environment
+from mlops_ci.adapters.environment import Environment, read_environment, settle_libraries
 from mlops_ci.cli import asking, releasing, running, starting, steps
 from mlops_ci.cli.command import Command, Outcome
 from mlops_ci.cli.console import StderrConsole
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     environment = read_environment()
     signal.signal(signal.SIGTERM, _interrupt)
-    keep_waiting_threads_quiet()
+    settle_libraries()
     try:
         outcome = execute(arguments, environment, StderrConsole(quiet=arguments.quiet))
     except (MlopsError, KeyboardInterrupt) as error:

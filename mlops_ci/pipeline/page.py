@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.pipeline import wording
@@ -27,33 +28,27 @@ def template(name: str) -> Template:
 @cache
 def _environment(kind: str) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def shown(value: Any) -> Any:
-        return value if isinstance(value, Markup | Markdown) else visible(value)
 
     environment = Environment(
         loader=PackageLoader("mlops_ci", "resources"),
         autoescape=kind == "html",  # noqa: S701  (Markdown has an escape of its own, applied to every value as well)
-        finalize=shown if kind == "html" else escaped,
+        finalize=_readable if kind == "html" else escaped,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        "svg": Markup,
-        "ours": Markdown,
-        "code": _code,
-        "name": _name,
-        "short": _short,
-        "lines": _lines,
-    }
+    environment.filters |= {"ours": Markdown, "code": _code, "name": _name, "short": _short, "lines": _lines}
     environment.globals |= {
         "wording": wording,
         "limits": {"slices": SLICES_SHOWN, "changes": CHANGES_SHOWN, "reasons": REASONS_SHOWN},
     }
     return environment
+
+
+def _readable(value: object) -> object:
+    """What is escaped already is left alone; all else is text, and is escaped after this."""
+    return value if hasattr(value, "__html__") else visible(value)
 
 
 def _name(text: object) -> str:
@@ -66,16 +61,15 @@ def _short(digest: object) -> str:
 
 def _lines(text: object) -> Any:
     """Escaped for a page, with its line ends."""
-    from markupsafe import Markup, escape
+    from jinja2.filters import do_mark_safe
 
-    return Markup("\n").join(escape(visible(line, longest=LINE_LENGTH, spaced=True)) for line in str(text).splitlines())
+    lines = (visible(line, longest=LINE_LENGTH, spaced=True) for line in str(text).splitlines())
+    return do_mark_safe("\n".join(map(escape, lines)))
 
 
 def _code(text: str) -> Any:
     """A sentence of the toolkit's own for a page: what is between backticks becomes code."""
-    from markupsafe import Markup
+    from jinja2.filters import do_mark_safe
 
-    parts = text.split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
-    )
+    parts = map(escape, text.split("`"))
+    return do_mark_safe("".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts)))

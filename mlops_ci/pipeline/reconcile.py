@@ -37,7 +37,7 @@ def settle(site: Site) -> Change:
 
 
 def settle_on(site: Site, release: Release) -> Change:
-    """As `settle`, for a caller that has just seen Git name the release. Raises OutsideError where it no longer does."""
+    """As `settle`, for a caller that saw Git name the release just now. Raises OutsideError where it does no more."""
     change = settle(site)
     if release.id not in (change.release, change.rejected):
         raise OutsideError(

@@ -140,8 +140,7 @@ def test_a_command_killed_after_any_change_is_finished_by_running_it_again(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = STORIES[name]
-    before = World(tmp_path / "before") if (tmp_path / "before").mkdir() is None else None
-    assert before is not None
+    before = World(tmp_path / "before")
     known = story.prepare(before)
     death = Death(monkeypatch)
 
@@ -149,7 +148,7 @@ def test_a_command_killed_after_any_change_is_finished_by_running_it_again(
     assert not death.run(lambda: story.command(whole, known), after=None)
     changes = list(death.changes)
     whole.require_settled()
-    assert len(changes) > 8
+    assert len(changes) > 5
 
     for number, what in enumerate(changes, start=1):
         world = before.copy(tmp_path / f"killed-{number}")

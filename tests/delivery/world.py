@@ -208,7 +208,7 @@ class World:
             for position, name in enumerate(names)
         }
         if not self.root.exists():
-            self.root.mkdir()
+            self.root.mkdir(parents=True)
             self.git("init", "-q", "-b", "main")
             (self.root / "train.py").write_text("# the team's own\n")
             self.git("add", ".")

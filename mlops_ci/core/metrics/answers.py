@@ -34,6 +34,7 @@ class Answers:
         return np.equal(self.labels, 1)
 
 
+FEW_CLASSES = 20
 NO_INTEGERS = np.zeros(0, dtype=np.int64)
 NO_FLOATS = np.zeros(0)
 
@@ -69,17 +70,18 @@ def _classification(truth: NDArray[Any], predictions: Predictions, signature: Si
         return f"the model answers no {'labels' if labels is None else 'probabilities'}"
     if probabilities.shape != (len(truth), len(signature.classes)):
         return f"the probabilities are of shape {probabilities.shape}, and the classes are {len(signature.classes)}"
+    actual, answered = (_positions(values, signature.classes) for values in (truth, labels))
     problem = (
         _not_finite(probabilities, "probabilities")
-        or _unknown(truth, signature.classes, "rows are of a class")
-        or _unknown(labels, signature.classes, "answers are a class")
+        or _unknown(truth, actual, "rows are of a class")
+        or _unknown(labels, answered, "answers are a class")
     )
     if problem:
         return problem
     return Answers(
         classes=len(signature.classes),
-        truth=_positions(truth, signature.classes),
-        labels=_positions(labels, signature.classes),
+        truth=actual,
+        labels=answered,
         probabilities=np.asarray(probabilities, dtype=np.float64),
         actual=NO_FLOATS,
         values=NO_FLOATS,
@@ -88,12 +90,19 @@ def _classification(truth: NDArray[Any], predictions: Predictions, signature: Si
 
 def _positions(values: NDArray[Any], classes: tuple[Label, ...]) -> IntArray:
     """Each value's position among the classes, -1 where it is none of them."""
+    values = np.asarray(values)
+    if len(classes) <= FEW_CLASSES:
+        # one comparison of the whole array a class is many times faster than looking each value up
+        positions = np.full(len(values), -1, dtype=np.int64)
+        for position, label in enumerate(classes):
+            positions[values == label] = position
+        return positions
     known = {label: position for position, label in enumerate(classes)}
-    return np.fromiter((known.get(value, -1) for value in np.asarray(values).tolist()), np.int64, len(values))
+    return np.fromiter((known.get(value, -1) for value in values.tolist()), np.int64, len(values))
 
 
-def _unknown(values: NDArray[Any], classes: tuple[Label, ...], what: str) -> str:
-    unknown = np.flatnonzero(_positions(values, classes) < 0)
+def _unknown(values: NDArray[Any], positions: IntArray, what: str) -> str:
+    unknown = np.flatnonzero(positions < 0)
     if not len(unknown):
         return ""
     return f"{len(unknown)} {what} that the model does not know, such as {np.asarray(values).tolist()[unknown[0]]!r}"

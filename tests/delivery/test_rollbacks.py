@@ -1,0 +1,173 @@
+"""The way back: chosen, refused, repeated, and with services that have died meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlops_ci.errors import ApprovalError, ConfigurationError, RolloutAborted, VerificationError
+from mlops_ci.pipeline.change import Change
+from mlops_ci.pipeline.rollback import roll_back
+from tests.delivery.world import MODEL, Line, MemoryTarget, World
+
+ONE, TWO, THREE = Line(slope=1.0), Line(slope=1.01), Line(slope=1.02)
+SHIFTED = Line(slope=1.01, live=5.0)
+
+
+def back(world: World, to: str | None = None) -> Change:
+    return roll_back(world.site(), reason="people complain", to=to)
+
+
+def test_a_rollback_serves_what_served_before_and_git_says_so(world: World) -> None:
+    first, second = world.deliver(ONE), world.deliver(TWO)
+    change = back(world)
+    assert (change.outcome, change.previous, change.release) == ("rolled-back", second.id, first.id)
+    world.require_settled()
+    assert "people complain" in world.git("log", "-1", "--format=%B")
+    with pytest.raises(ApprovalError, match="people complain"):
+        world.promote(second)
+
+
+def test_a_rollback_is_never_rolled_back(world: World) -> None:
+    first = world.deliver(ONE)
+    second = world.deliver(TWO)
+    world.deliver(THREE)
+    assert back(world).release == second.id
+    assert back(world).release == first.id
+    with pytest.raises(ConfigurationError, match="no other release that production could go back to"):
+        back(world)
+    world.require_settled()
+
+
+def test_there_is_no_way_back_from_the_first_release(world: World) -> None:
+    with pytest.raises(ConfigurationError, match="no other release"):
+        back(world)
+    world.deliver(ONE)
+    with pytest.raises(ConfigurationError, match="no other release"):
+        back(world)
+    world.require_settled()
+
+
+def test_a_release_to_go_back_to_may_be_named(world: World) -> None:
+    first, second, third = world.deliver(ONE), world.deliver(TWO), world.deliver(THREE)
+    other = world.release(Line(slope=1.03))
+    with pytest.raises(ConfigurationError, match="never served"):
+        back(world, other.id)
+    world.site().record("held", release=second.id, reason="not this one")
+    with pytest.raises(ApprovalError, match="not this one"):
+        back(world, second.id)
+    assert back(world, first.id).rejected == third.id
+    with pytest.raises(ConfigurationError, match="no other release"):
+        back(world, first.id)
+    with pytest.raises(ConfigurationError, match="was taken back"):
+        back(world, third.id)
+    world.require_settled()
+
+
+def test_what_is_not_eligible_any_more_is_not_gone_back_to(world: World) -> None:
+    first = world.deliver(ONE)
+    world.deliver(TWO)
+    world.site("qa").record("verification-revoked", release=first.id, reason="wrong")
+    with pytest.raises(ConfigurationError, match="no other release"):
+        back(world)
+    with pytest.raises(VerificationError, match="revoked"):
+        back(world, first.id)
+
+
+def test_an_aborted_rollout_takes_traffic_and_git_back_and_holds_the_release(world: World) -> None:
+    first = world.deliver(ONE)
+    world.machine.recent = [{"x": 1.5 + n / 1000} for n in range(150)]
+    second = world.release(SHIFTED)
+    change = world.promote(second)
+    assert (change.outcome, change.release, change.rejected) == ("aborted", first.id, second.id)
+    assert "the answer is" in change.reasons[0]
+    world.require_settled()
+    with pytest.raises(ApprovalError, match="on hold"):
+        world.promote(second)
+    assert world.kinds()[-3:] == ["rollout-step", "rollout-aborted", "rolled-back"]
+
+
+def test_a_person_who_names_what_is_on_hold_is_put_right(world: World) -> None:
+    first, second = world.deliver(ONE), world.deliver(TWO)
+    back(world)
+    world.git("revert", "--no-edit", "HEAD")
+    assert world.desired() == second.id
+    change = world.reconcile()
+    assert (change.outcome, change.release) == ("aborted", first.id)
+    assert "on hold: people complain" in change.reasons[0]
+    world.require_settled()
+
+
+def test_a_release_that_does_not_start_is_taken_back_in_the_first_environment(world: World) -> None:
+    first = world.deliver(ONE)
+    with pytest.raises(RolloutAborted, match="no such library"):
+        world.release(Line(slope=2.0, starts=False))
+    assert world.serving("qa") == first.id
+    world.require_settled()
+    with pytest.raises(ApprovalError, match="no such library"):
+        world.release(Line(slope=2.0, starts=False))
+    assert world.count("rollout-aborted") == 1
+
+
+def test_a_first_release_that_does_not_start_leaves_nothing(world: World) -> None:
+    with pytest.raises(RolloutAborted):
+        world.release(Line(starts=False))
+    world.require_settled()
+    assert (world.serving("qa"), world.desired("qa")) == (None, None)
+    assert world.release(ONE).id == world.serving("qa")
+
+
+def test_the_way_back_starts_what_has_died_meanwhile(world: World) -> None:
+    first = world.deliver(ONE)
+    world.deliver(TWO)
+    world.machine.running["production"].clear()
+    assert back(world).release == first.id
+    world.require_settled()
+
+
+class Dying(MemoryTarget):
+    """One release dies as soon as it has some traffic."""
+
+    victim = ""
+
+    def route(self, environment: str, model: str, shares: object) -> None:
+        super().route(environment, model, shares)  # type: ignore[arg-type]
+        if self.victim in shares and shares[self.victim] < 100:  # type: ignore[operator,index]
+            self.machine.running[environment].pop(self.victim)
+
+
+def test_a_new_release_that_dies_in_the_rollout_is_taken_back_though_nobody_asks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.deliver(ONE)
+    second = world.release(TWO)
+    monkeypatch.setattr(Dying, "victim", second.id)
+    monkeypatch.setattr("tests.delivery.world.MemoryTarget", Dying)
+    change = world.promote(second)
+    assert (change.outcome, change.release) == ("aborted", first.id)
+    assert "golden rows" in change.reasons[0]
+    world.require_settled()
+
+
+def test_stable_that_dies_in_the_rollout_is_started_again_for_the_abort(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.deliver(ONE)
+    monkeypatch.setattr(Dying, "victim", first.id)
+    monkeypatch.setattr("tests.delivery.world.MemoryTarget", Dying)
+    world.machine.recent = [{"x": 1.5 + n / 1000} for n in range(150)]
+    change = world.promote(world.release(Line(slope=1.01, lies=True, starts=True)))
+    assert change.release == first.id
+    world.require_settled()
+
+
+def test_without_a_way_back_no_rollout_begins(world: World) -> None:
+    first = world.deliver(ONE)
+    world.machine.running["production"][first.id] = Line(slope=3.0)
+    second = world.release(TWO)
+    with pytest.raises(VerificationError, match="rollback drill failed") as caught:
+        world.promote(second)
+    assert list(world.machine.running["production"]) == [first.id], "nothing else was started"
+    assert f"mlops-ci hold {MODEL}" in caught.value.fix
+    world.site().record("held", release=first.id, reason="broken")
+    assert world.promote(second).outcome == "promoted"
+    world.require_settled()
