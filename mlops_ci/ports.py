@@ -108,7 +108,7 @@ class BatchFiles(Protocol):
         """
 
     def write(self, scored: Path, rejected: Path) -> AbstractContextManager[BatchOutput]:
-        """Puts both files into place when the block ends, and nothing at all where it raises or the process is killed."""
+        """Puts both files into place when the block ends, and nothing where it raises or the process is killed."""
 
 
 class UserCode(Protocol):

@@ -39,7 +39,7 @@ def read_environment() -> Environment:
 
 
 def settle_libraries() -> None:
-    """To be called before any numeric library is loaded, which is when they read these. Whoever chose otherwise is heard.
+    """To be called before a numeric library is loaded, which is when they read these. Whoever chose otherwise is heard.
 
     Threads of GNU OpenMP that wait for each other spin by default. Where the cores are shared, as they are in CI, they
     take turns at spinning: fits were seen to take ten times as long. And onnxruntime writes a device id and a database

@@ -65,25 +65,39 @@ def load(kind: str) -> Template:
 def render(template: Template, answers: Mapping[str, str], destination: Path) -> list[str]:
     """Writes the rendered template into `destination` and returns the paths written, relative to it.
 
-    Everything is rendered before anything is written; a folder that holds more than a Git repository is refused.
+    All or nothing, but where a Git repository is there already: its folder gets one file after the other. A folder
+    that holds more than that is refused. Raises ConfigurationError where nothing can be written there.
     """
     chosen = {question.name: answers.get(question.name, question.default) for question in template.questions}
     _check(template, answers, chosen)
-    occupied = (
-        sorted(path.name for path in destination.iterdir() if path.name != ".git") if destination.is_dir() else []
-    )
-    if occupied or (destination.exists() and not destination.is_dir()):
+    try:
+        repository = _require_free(destination)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".mlops-init-") as scratch:
+            draft = Path(scratch) / "draft"  # the scratch folder itself is for its owner's eyes only
+            draft.mkdir()
+            written = _write(template, chosen, draft)
+            if repository:
+                for path in sorted(draft.iterdir()):
+                    path.rename(destination / path.name)
+            else:
+                draft.rename(destination)
+    except OSError as error:
         raise ConfigurationError(
-            f"{destination} is not empty: {', '.join(occupied[:5]) or 'it is a file'}",
-            fix="name a new folder; `mlops-ci update` is for one that was rendered before",
-        )
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".mlops-init-") as scratch:
-        written = _write(template, chosen, Path(scratch))
-        destination.mkdir(exist_ok=True)
-        for path in sorted(Path(scratch).iterdir()):
-            shutil.move(path, destination / path.name)
+            f"cannot write to {destination}: {error.strerror}", fix="name another folder"
+        ) from error
     return written
+
+
+def _require_free(destination: Path) -> bool:
+    """Whether it is a Git repository, and nothing else. Raises ConfigurationError where there is more."""
+    if destination.exists() and not destination.is_dir():
+        raise ConfigurationError(f"{destination} is a file", fix="name a new folder")
+    names = sorted(path.name for path in destination.iterdir()) if destination.is_dir() else []
+    others = [name for name in names if name != ".git"]
+    if others:
+        raise ConfigurationError(f"{destination} is not empty: {', '.join(others[:5])}", fix="name a new folder")
+    return bool(names)
 
 
 def _check(template: Template, answers: Mapping[str, str], chosen: Mapping[str, str]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_ci.errors import Problem
+
 if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
 
@@ -18,13 +20,15 @@ ArgumentsAdder = Callable[[argparse.ArgumentParser], None]
 class Outcome:
     """The result of a command: `value` for `--json`, `text` for people, `code` the exit code.
 
-    `summary` is Markdown for the job summary of GitHub Actions; the text where it is left out.
+    In GitHub Actions `summary` is Markdown for the job summary (the text where it is left out), and each of the
+    `problems` an annotation.
     """
 
     value: Mapping[str, Any]
     text: str
     code: int = 0
     summary: str = ""
+    problems: Sequence[Problem] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,8 @@ class Context:
         from mlops_ci.adapters.object_store import open_store
 
         url = self._store_url or str(self.work / "store")
+        if url.strip() and "://" not in url:
+            url = str(self.directory / url)  # relative to -C, as all paths of a command are
         return open_store(url, options=self.environment.store_options)
 
     @cached_property

@@ -55,16 +55,21 @@ def run_demo(folder: Path, context: Context) -> Outcome:
 
 def _prepare(folder: Path, context: Context) -> None:
     """An empty folder with our mark on it. Raises ConfigurationError where the folder holds something of the user's."""
-    if folder.exists():
-        if not (folder / MARKER).is_file() and any(folder.iterdir()):
+    marker = folder / MARKER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not marker.is_file() and any(folder.iterdir()):
             raise ConfigurationError(
                 f"{folder} holds something that is not an earlier demo", fix="name another with --dir"
             )
+        # The mark comes first and stays: killed while it clears the folder, the next demo still knows it.
+        marker.write_text("made by `mlops-ci demo`, which may delete what is in this folder\n", encoding="utf-8")
         DemoWorld(folder, context).stop()
-        shutil.rmtree(folder)
-    try:
-        folder.mkdir(parents=True)
-        (folder / MARKER).write_text("made by `mlops-ci demo`, which may delete this folder\n", encoding="utf-8")
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != marker:
+                path.unlink()
     except OSError as error:
         raise ConfigurationError(f"cannot create {folder}: {error.strerror}", fix="name another with --dir") from error
 
@@ -91,7 +96,8 @@ def first_release(world: DemoWorld) -> Told:
     world.remember("first")
     auc = judged["primary"]["challenger"]
     return Told(
-        text=f"A logistic regression on five months of flights (ROC AUC {auc:.3f}) is version {released['version']}. It was "
+        text=f"A logistic regression on five months of flights (ROC AUC {auc:.3f}) is version {released['version']}. "
+        "It was "
         f"verified in qa, approved by Grace, and serves production at {world.production_url}.",
         result=judged,
     )
@@ -109,8 +115,10 @@ def better_challenger(world: DemoWorld) -> Told:
     released = world.release_and_promote(reviewer="Grace")
     primary = judged["primary"]
     return Told(
-        text=f"Gradient boosting is better than what serves: ROC AUC {primary['champion']:.3f} -> {primary['challenger']:.3f}, by at "
-        f"least {primary['lower']:+.3f} whatever the luck of the rows. Version {released['version']} went to production in steps of "
+        text=f"Gradient boosting is better than what serves: ROC AUC {primary['champion']:.3f} -> "
+        f"{primary['challenger']:.3f}, by at "
+        f"least {primary['lower']:+.3f} whatever the luck of the rows. Version {released['version']} went to "
+        "production in steps of "
         "10, 50 and 100 %.",
         result=judged,
     )
@@ -134,8 +142,10 @@ def worse_challenger(world: DemoWorld) -> Told:
     world.require(world.serving() == before, "production must not change", released)
     primary = judged["primary"]
     return Told(
-        text=f"Deeper trees are {judged['verdict']}: {primary['difference']:+.3f}, at best {primary['upper']:+.3f}. That is an ordinary "
-        "outcome: the pipeline is green (exit 0). Merged all the same, it was not released, and production serves what it served.",
+        text=f"Deeper trees are {judged['verdict']}: {primary['difference']:+.3f}, at best {primary['upper']:+.3f}. "
+        "That is an ordinary "
+        "outcome: the pipeline is green (exit 0). Merged all the same, it was not released, and production serves "
+        "what it served.",
         result=judged,
     )
 
@@ -150,7 +160,8 @@ def bad_data(world: DemoWorld) -> Told:
     problems = checked["check"]["problems"]
     found = "; ".join(f"{problem['where']}: {problem['what']}" for problem in problems[:3])
     return Told(
-        text=f"The data gate closed before anything was trained (exit 10), with all {len(problems)} problems at once: {found}.",
+        text=f"The data gate closed before anything was trained (exit 10), with all {len(problems)} problems at "
+        f"once: {found}.",
         result=checked,
     )
 
@@ -173,9 +184,12 @@ def broken_when_served(world: DemoWorld) -> Told:
     world.undo("delays")
     primary = judged["primary"]
     return Told(
-        text=f"Offline this one was the best so far ({primary['difference']:+.3f}), and qa verified it: the column origin_delay is in "
-        f"the history. Live requests do not have it, and there the rollout caught it: {'; '.join(promoted['reasons'])}. Production is "
-        "back on the release before, by itself; Git says so; and the bad one is on hold: promoting it again was refused "
+        text=f"Offline this one was the best so far ({primary['difference']:+.3f}), and qa verified it: the column "
+        "origin_delay is in "
+        "the history. Live requests do not have it, and there the rollout caught it: "
+        f"{'; '.join(promoted['reasons'])}. Production is "
+        "back on the release before, by itself; Git says so; and the bad one is on hold: promoting it again was "
+        "refused "
         f"(exit 14: {again['error']['what']}).",
         result=promoted,
     )
@@ -199,7 +213,8 @@ def retrain(world: DemoWorld) -> Told:
     world.require(proposed["pull_request"] is not None, "a pull request has to be proposed", proposed)
     evaluation = proposed["evaluation"]
     return Told(
-        text=f"Trained again with the summer's flights: {evaluation['verdict']} against the champion on the newest rows "
+        text=f"Trained again with the summer's flights: {evaluation['verdict']} against the champion on the newest "
+        "rows "
         f"({evaluation['primary']['difference']:+.3f}, at least {evaluation['primary']['lower']:+.3f}). Pull request "
         f"{proposed['pull_request']} carries the data and the evidence; nobody merged it.",
         result=proposed,
@@ -212,7 +227,8 @@ def batch(world: DemoWorld) -> Told:
     scored = world.run("score", "--input", str(world.later(4)), "--output", str(output), expect=0)
     world.require(scored["rows"] > 10_000, "a quarter has more flights", scored)
     return Told(
-        text=f"{scored['rows']} flights scored into {output.name} at {scored['rows_per_second']:,.0f} rows a second, each with the "
+        text=f"{scored['rows']} flights scored into {output.name} at {scored['rows_per_second']:,.0f} rows a second, "
+        "each with the "
         "release that scored it.",
         result=scored,
     )
@@ -224,7 +240,8 @@ def audit(world: DemoWorld) -> Told:
     now = world.run("why", "--environment", "production", expect=0)
     world.require(answer["version"] == 1 and now["version"] == 2, "the past is not the present", answer)
     return Told(
-        text=f"At {answer['at']} production served version {answer['version']}, approved by {', '.join(answer['approved_by'])} in pull "
+        text=f"At {answer['at']} production served version {answer['version']}, approved by "
+        f"{', '.join(answer['approved_by'])} in pull "
         f"request {answer['pull_request']}, verdict {answer['verdict']}, from commit {answer['commit'][:12]}, on "
         f"{len(answer['evidence'])} pieces of evidence. Now it serves version {now['version']}.",
         result=answer,
@@ -238,7 +255,8 @@ def tampering(world: DemoWorld) -> Told:
     broken = world.run("verify-log", "--store", str(copy), expect=16)
     problem = broken["models"][0]["problems"][0]
     return Told(
-        text=f"The log's {intact['models'][0]['events']} events are as they were written. With one byte of a copy changed, verify-log "
+        text=f"The log's {intact['models'][0]['events']} events are as they were written. With one byte of a copy "
+        "changed, verify-log "
         f"fails (exit 16): {problem['where']} {problem['what']}.",
         result=broken,
     )

@@ -155,7 +155,7 @@ class DemoWorld:
         self._git("branch", "-q", "-D", branch)
 
     def spoil_data(self) -> None:
-        """The second quarter, as a careless export might write it: an eighth weekday, -999 for unknown, answers lost."""
+        """The second quarter as a careless export might write it: an eighth weekday, -999 for unknown, lost answers."""
         import pandas as pd
 
         path = self.repository / "data" / _quarter(2)

@@ -1,4 +1,4 @@
-"""The command `mlops-ci`: reads the arguments, runs one command, prints its outcome, and turns errors into exit codes."""
+"""The command `mlops-ci`: reads the arguments, runs one command, prints its outcome, turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from mlops_ci import __version__
 from mlops_ci.adapters.environment import Environment, read_environment, settle_libraries
@@ -16,7 +18,7 @@ from mlops_ci.cli import asking, releasing, running, starting, steps
 from mlops_ci.cli.command import Command, Outcome
 from mlops_ci.cli.console import StderrConsole
 from mlops_ci.cli.output import error_outcome, show_error, show_outcome
-from mlops_ci.errors import Interrupted, MlopsError
+from mlops_ci.errors import ConfigurationError, Interrupted, MlopsError, OutsideError
 from mlops_ci.ports import Console
 
 COMMANDS: tuple[Command, ...] = (
@@ -33,17 +35,30 @@ exit codes: 0 done (also when the champion is kept); 2 usage or configuration; 3
 16 store or log integrity; 20 an outside system failed (retry may help); 130 interrupted"""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is an error like any other, so that `--json` answers it too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(message, where=self.prog, fix=f"{self.prog} --help")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mlops-ci",
         description="GitOps CI/CD for machine learning.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mlops-ci {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        child = commands.add_parser(command.name, help=command.help, description=command.help.capitalize() + ".")
+        child = commands.add_parser(
+            command.name,
+            help=command.help,
+            description=f"{command.help[:1].upper()}{command.help[1:]}.",
+            allow_abbrev=False,
+        )
         for add in command.arguments:
             add(child)
         common = child.add_argument_group("everywhere")
@@ -70,39 +85,58 @@ def execute(arguments: argparse.Namespace, environment: Environment, console: Co
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command, prints its outcome, and returns its exit code."""
-    arguments = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
     environment = read_environment()
-    signal.signal(signal.SIGTERM, _interrupt)
     settle_libraries()
+    with _sigterm_as_interrupt():
+        try:
+            return _show(_attempt(given, environment), as_json="--json" in given, environment=environment)
+        except KeyboardInterrupt:  # once more, while the first was being reported
+            return Interrupted.exit_code
+
+
+def _attempt(given: Sequence[str], environment: Environment) -> Outcome:
+    """The command's outcome, whatever happens."""
     try:
-        outcome = execute(arguments, environment, StderrConsole(quiet=arguments.quiet))
-    except (MlopsError, KeyboardInterrupt) as error:
-        outcome = _failed(error, environment)
+        arguments = build_parser().parse_args(given)
+        return execute(arguments, environment, StderrConsole(quiet=arguments.quiet))
+    except MlopsError as error:
+        known = error
+    except KeyboardInterrupt:
+        known = Interrupted("interrupted", fix="run the command again; nothing half done is left behind")
     except Exception as error:  # noqa: BLE001 - the last line of defence, which reports a defect of ours as such
         traceback.print_exc()
-        outcome = _failed(_unexpected(error), environment)
+        what = f"unexpected {type(error).__name__}: {error}"
+        known = MlopsError(what, fix="this is a defect of mlops-ci: please report it with the lines above")
+    show_error(known)
+    return error_outcome(known)
+
+
+def _show(outcome: Outcome, *, as_json: bool, environment: Environment) -> int:
+    """Tells people and machines; returns the exit code."""
     try:
-        show_outcome(outcome, as_json=arguments.json, environment=environment)
+        show_outcome(outcome, as_json=as_json, environment=environment)
     except BrokenPipeError:
         # Whoever read our output has stopped reading; Python would complain once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        show_error(
+            OutsideError(f"the result cannot be written: {error.strerror}", where=str(error.filename or "stdout"))
+        )
+        return outcome.code or OutsideError.exit_code
     return outcome.code
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
 
-
-def _unexpected(error: Exception) -> MlopsError:
-    what = f"unexpected {type(error).__name__}: {error}"
-    return MlopsError(what, fix="this is a defect of mlops-ci: please report it with the lines above")
-
-
-def _failed(error: MlopsError | KeyboardInterrupt, environment: Environment) -> Outcome:
-    if isinstance(error, KeyboardInterrupt):
-        error = Interrupted("interrupted", fix="run the command again; nothing half done is left behind")
-    show_error(error, environment)
-    return error_outcome(error)
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ COMMANDS = (
             model_argument,
             release_arguments,
             option("--port", type=int, default=8080, metavar="N", help="0 takes a free one (default: 8080)"),
-            option("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: this machine only)"),
+            option("--host", default="127.0.0.1", metavar="ADDRESS", help="listen there (default: this machine only)"),
         ),
     ),
     Command(

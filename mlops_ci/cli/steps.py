@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.cli.command import Command, Outcome, model_argument, option
-from mlops_ci.errors import DataGateError, ModelGateBlocked, ParityError
+from mlops_ci.cli.output import error_outcome, show_error
+from mlops_ci.errors import DataGateError, MlopsError, ModelGateBlocked, ParityError, Problem
 
 if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
@@ -20,10 +22,7 @@ def check(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def train(arguments: argparse.Namespace, context: Context) -> Outcome:
-    result = _run(arguments, context).trained
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in result.metrics.items() if "." not in name)
-    how = "found in the cache" if result.cached else f"trained in {result.seconds:.1f} s"
-    return Outcome(value=result.to_json(), text=f"{result.model}: lock {result.lock[:12]} {how}; {shown}")
+    return _train(_run(arguments, context))
 
 
 def export(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -36,62 +35,84 @@ def evaluate(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def report(arguments: argparse.Namespace, context: Context) -> Outcome:
     run = _run(arguments, context)
-    markdown, html = _write_reports(context, [run.evaluated.value], run.folder)
+    written = _write_reports([run.evaluated.value], run.folder)
     value = {
         "model": run.config.model,
-        "markdown": str(markdown),
-        "html": str(html),
+        "markdown": str(written.markdown),
+        "html": str(written.html),
         "verdict": run.evaluated.judgement.verdict,
     }
-    return Outcome(value=value, text=f"{markdown}\n{html}", summary=markdown.read_text(encoding="utf-8"))
+    return Outcome(value=value, text=f"{written.markdown}\n{written.html}", summary=written.text)
 
 
 def ci(arguments: argparse.Namespace, context: Context) -> Outcome:
     """All steps of one model or more; the exit code is that of the first that failed, once all have been tried."""
-    from mlops_ci.cli.judging import ModelRun
-
     names = arguments.models or (context.models() if arguments.all else [None])
-    results = [_pull_request(ModelRun(context, context.config(name))) for name in names]
+    if len(names) == 1:
+        result = _pull_request(context, names[0])
+        results, value = [result], result.value
+    else:
+        results = [_attempt(context, name) for name in names]
+        value = {"models": [result.value for result in results]}
     evaluations = [result.evaluation for result in results if result.evaluation]
-    value: dict[str, Any] = results[0].value if len(results) == 1 else {"models": [result.value for result in results]}
     text, summary = "\n".join(result.text for result in results), ""
     if evaluations:
-        folder = context.work / "reports"
-        markdown, html = _write_reports(context, evaluations, folder)
-        value = {**value, "report": {"markdown": str(markdown), "html": str(html)}}
-        text += f"\nreport: {html}"
-        summary = markdown.read_text(encoding="utf-8")
-    codes = [result.code for result in results if result.code]
-    return Outcome(value=value, text=text, code=codes[0] if codes else 0, summary=summary)
+        written = _write_reports(evaluations, context.work / "reports")
+        value = {**value, "report": {"markdown": str(written.markdown), "html": str(written.html)}}
+        text += f"\nreport: {written.html}"
+        summary = written.text
+    return Outcome(
+        value=value,
+        text=text,
+        code=next((result.code for result in results if result.code), 0),
+        summary=summary,
+        problems=[problem for result in results for problem in result.problems],
+    )
 
 
+@dataclass(kw_only=True)
 class _Result:
     """What `ci` found for one model."""
 
-    def __init__(self, model: str) -> None:
-        self.value: dict[str, Any] = {"model": model, "failed": None}
-        self.evaluation: dict[str, Any] | None = None
-        self.text = ""
-        self.code = 0
+    value: dict[str, Any]
+    evaluation: Mapping[str, Any] | None = None
+    text: str = ""
+    code: int = 0
+    problems: list[Problem] = field(default_factory=list)
 
-    def fail(self, step: str, outcome: Outcome) -> None:
-        self.value["failed"] = self.value["failed"] or step
-        self.code = self.code or outcome.code
+    def add(self, step: str, outcome: Outcome) -> None:
+        """What the step answered; the first that fails gives its name and its exit code to the whole."""
+        self.value |= outcome.value if step == "evaluate" else {step: outcome.value}
+        self.text += f"{outcome.text}\n"
+        self.problems += outcome.problems
+        if outcome.code and not self.code:
+            self.value["failed"], self.code = step, outcome.code
 
 
-def _pull_request(run: ModelRun) -> _Result:
+def _pull_request(context: Context, name: str | None) -> _Result:
     """The steps in order. A model that cannot be exported is still judged: its verdict is `parity`."""
-    result = _Result(run.config.model)
-    for name, step in (("check", _check), ("train", _train), ("export", _export), ("evaluate", _evaluate)):
-        outcome = step(run)
-        result.text += f"{outcome.text}\n"
-        result.value |= outcome.value if name == "evaluate" else {name: outcome.value}
-        if outcome.code:
-            result.fail(name, outcome)
-            if outcome.code == DataGateError.exit_code:
-                return result
-    result.evaluation = dict(run.evaluated.value)
+    from mlops_ci.cli.judging import ModelRun
+
+    run = ModelRun(context, context.config(name))
+    result = _Result(value={"model": run.config.model, "failed": None})
+    result.add("check", _check(run))
+    if result.code:
+        return result
+    for step, answer in (("train", _train), ("export", _export), ("evaluate", _evaluate)):
+        result.add(step, answer(run))
+    result.evaluation = run.evaluated.value
     return result
+
+
+def _attempt(context: Context, name: str | None) -> _Result:
+    """Like `_pull_request`, but an error of one model keeps no other from being judged."""
+    try:
+        return _pull_request(context, name)
+    except MlopsError as error:
+        show_error(error)
+        outcome = error_outcome(error)
+        value = {"model": name, "failed": "error", **outcome.value}
+        return _Result(value=value, text=f"{name}: {error}\n", code=outcome.code, problems=list(outcome.problems))
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> ModelRun:
@@ -102,41 +123,35 @@ def _run(arguments: argparse.Namespace, context: Context) -> ModelRun:
 
 def _check(run: ModelRun) -> Outcome:
     result = run.checked
-    problems = [vars(problem) for problem in result.problems]
     value = {
         "model": result.model,
         "ok": result.ok,
-        "problems": problems,
+        "problems": [vars(problem) for problem in result.problems],
         "warnings": [vars(warning) for warning in result.warnings],
         "rows": result.rows,
         "data_digest": result.data_digest,
     }
     lines = [f"{result.model}: {result.rows} rows, data {'fit to train on' if result.ok else 'NOT fit to train on'}"]
     lines += [f"  {problem}" for problem in result.problems] + [f"  warning: {warning}" for warning in result.warnings]
-    return Outcome(value=value, text="\n".join(lines), code=0 if result.ok else DataGateError.exit_code)
+    code = 0 if result.ok else DataGateError.exit_code
+    return Outcome(value=value, text="\n".join(lines), code=code, problems=result.problems)
 
 
 def _train(run: ModelRun) -> Outcome:
     result = run.trained
     how = "found in the cache" if result.cached else f"trained in {result.seconds:.1f} s"
-    return Outcome(value=result.to_json(), text=f"{result.model}: lock {result.lock[:12]} {how}")
+    # a dot marks what is no metric on the holdout: those on training rows, and the dummy model's
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items() if "." not in name)
+    return Outcome(value=result.to_json(), text=f"{result.model}: lock {result.lock[:12]} {how}; {shown}")
 
 
 def _export(run: ModelRun) -> Outcome:
     try:
         result = run.exported
     except ParityError as error:
-        problems = [vars(problem) for problem in error.problems]
-        value = {
-            "model": run.config.model,
-            "onnx": None,
-            "digest": None,
-            "parity": None,
-            "refusal": error.what,
-            "fix": error.fix,
-            "problems": problems,
-        }
-        return Outcome(value=value, text=f"{run.config.model}: {error}", code=ParityError.exit_code)
+        failed = error_outcome(error)
+        nothing = {"model": run.config.model, "onnx": None, "digest": None, "parity": None}
+        return replace(failed, value={**nothing, **failed.value}, text=f"{run.config.model}: {error}")
     parity = result.parity
     text = (
         f"{run.config.model}: ONNX {result.digest[:12]} answers as the native model does on {parity.rows} rows "
@@ -150,22 +165,29 @@ def _evaluate(run: ModelRun) -> Outcome:
     judgement = evaluation.judgement
     lines = [f"{run.config.model}: {judgement.verdict}, {'ships' if judgement.ships else 'does not ship'}"]
     lines += [f"  {reason}" for reason in judgement.reasons]
-    return Outcome(
-        value={**evaluation.value, "evidence": evaluation.digest},
-        text="\n".join(lines),
-        code=ModelGateBlocked.exit_code if judgement.blocked else 0,
-    )
+    value = {**evaluation.value, "evidence": evaluation.digest}
+    if not judgement.blocked:
+        return Outcome(value=value, text="\n".join(lines))
+    problems = [Problem(where=run.config.model, what=reason) for reason in judgement.reasons]
+    return Outcome(value=value, text="\n".join(lines), code=ModelGateBlocked.exit_code, problems=problems)
 
 
-def _write_reports(context: Context, evaluations: Sequence[Mapping[str, Any]], folder: Path) -> tuple[Path, Path]:
+@dataclass(frozen=True, kw_only=True)
+class _Reports:
+    markdown: Path
+    html: Path
+    text: str
+
+
+def _write_reports(evaluations: Sequence[Mapping[str, Any]], folder: Path) -> _Reports:
+    from mlops_ci.adapters.atomic_file import write_atomically
     from mlops_ci.pipeline.report import render
 
     page = render(evaluations, title="mlops-ci")
-    folder.mkdir(parents=True, exist_ok=True)
-    markdown, html = folder / "report.md", folder / "report.html"
-    markdown.write_text(page.markdown, encoding="utf-8")
-    html.write_text(page.html, encoding="utf-8")
-    return markdown, html
+    reports = _Reports(markdown=folder / "report.md", html=folder / "report.html", text=page.markdown)
+    write_atomically(reports.markdown, page.markdown)
+    write_atomically(reports.html, page.html)
+    return reports
 
 
 COMMANDS = (

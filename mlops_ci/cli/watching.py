@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlops_ci.cli.command import Outcome
 from mlops_ci.cli.context import Context
 from mlops_ci.cli.delivery import newest_release
@@ -107,6 +105,8 @@ def _actuals(
     known = frame[config.data.target].notna().to_numpy()
     if not known.any():
         return None
+    import numpy as np
+
     target, _ = canonical_target(frame.loc[known, config.data.target], config.task)
     truth = np.zeros(len(frame), dtype=target.dtype)
     truth[known] = target

@@ -20,7 +20,7 @@ from mlops_ci.core.metrics import compute, metrics_for
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Candidate, Release
 from mlops_ci.core.resampling import Difference, independent_units, paired_difference
-from mlops_ci.core.signature import Signature
+from mlops_ci.core.signature import Signature, Task
 from mlops_ci.core.slices import SliceEvidence, compare_slices
 from mlops_ci.core.verdicts import number
 from mlops_ci.errors import ConfigurationError, DataGateError, NotFoundError, ParityError
@@ -89,8 +89,17 @@ def evaluate(
         raise ConfigurationError("the gate is asked for what it cannot judge", problems=problems)
     with console.working(f"judging {config.model} on {len(holdout)} rows"):
         new = _challenger(config, candidate, holdout, registry, runtime, clock)
-        old = _champion(champion, holdout, registry, runtime) if champion else None
-        evidence = _evidence(config, candidate, training, holdout, new, old, registry, clock)
+        old = _champion(champion, holdout, config.task, registry, runtime) if champion else None
+        evidence = _evidence(
+            config,
+            candidate,
+            training=training,
+            holdout=holdout,
+            new=new,
+            old=old,
+            registry=registry,
+            clock=clock,
+        )
         judgement = judge(evidence, config.gate, on=clock.now().date())
     value = {
         "model": config.model,
@@ -121,7 +130,7 @@ def evaluate(
 
 
 def holdout_identity(config: ModelConfig, lock: Lock) -> str:
-    """Names a holdout by what decides which rows are in it, so that another set of features does not make it a new one."""
+    """Names a holdout by what decides which rows are in it: another set of features does not make it a new one."""
     return digest_of({"data": lock.data, "split": lock.params["split"], "target": config.data.target})
 
 
@@ -144,13 +153,13 @@ def _challenger(
     )
 
 
-def _champion(release: Release, holdout: Dataset, registry: Registry, runtime: ModelRuntime) -> _Champion:
+def _champion(release: Release, holdout: Dataset, task: Task, registry: Registry, runtime: ModelRuntime) -> _Champion:
     try:
         signature = Signature.from_json(registry.get_json(release.files[SIGNATURE_FILE]))
         model = runtime.load(registry.get_blob(release.files[MODEL_FILE]), signature)
     except (NotFoundError, KeyError, ValueError) as error:
         return _Champion(release=release, answers=None, problem=str(error))
-    changes = _schema_changes(signature, holdout)
+    changes = _schema_changes(signature, holdout, task)
     if changes:
         return _Champion(release=release, answers=None, schema_changes=changes)
     try:
@@ -161,11 +170,13 @@ def _champion(release: Release, holdout: Dataset, registry: Registry, runtime: M
         return _Champion(release=release, answers=None, problem=str(error))
 
 
-def _schema_changes(champion: Signature, holdout: Dataset) -> tuple[str, ...]:
-    """Why the champion cannot be asked about these rows: columns that it reads are gone, or the classes are others."""
+def _schema_changes(champion: Signature, holdout: Dataset, task: Task) -> tuple[str, ...]:
+    """Why the champion cannot be asked about these rows: columns that it reads are gone, task or classes are others."""
     gone = [column.name for column in champion.inputs if column.name not in holdout.frame.columns]
     changes = [f"the champion reads column {name}, which the data do not have any more" for name in gone]
-    if champion.classes != holdout.classes and champion.task != "regression":
+    if champion.task != task:
+        changes.append(f"the champion's task is {champion.task}, which the data are not for any more")
+    elif champion.classes != holdout.classes:
         changes.append(
             f"the champion knows the classes {list(champion.classes)}, the data have {list(holdout.classes)}"
         )
@@ -175,6 +186,7 @@ def _schema_changes(champion: Signature, holdout: Dataset) -> tuple[str, ...]:
 def _evidence(
     config: ModelConfig,
     candidate: Candidate,
+    *,
     training: Dataset,
     holdout: Dataset,
     new: _Challenger,
@@ -233,7 +245,7 @@ def _slices(
 
 
 def _shared_rows(training: Dataset, holdout: Dataset) -> int:
-    """Rows of the holdout whose id is a training row's too. Without ids nobody can tell: equal rows may be two things."""
+    """Rows of the holdout whose id is a training row's too; without ids nobody can tell, as equal rows may be two."""
     if training.ids is None or holdout.ids is None:
         return 0
     return int(np.isin(holdout.ids, training.ids).sum())

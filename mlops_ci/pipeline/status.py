@@ -11,7 +11,7 @@ from mlops_ci.pipeline.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentStatus:
-    """`release` serves according to the log, `desired` according to Git; `hold` is why `release` is on hold, if it is."""
+    """`release` serves according to the log, `desired` according to Git; `hold` says why `release` is on hold."""
 
     model: str
     environment: str

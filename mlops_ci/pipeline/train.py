@@ -112,7 +112,9 @@ def train(
         refusal=refusal,
         reference=registry.put_blob(reference.encode(answers)),
         holdout=row_digest(holdout),
-        profile=registry.put_json(drift.profile(rows.columns, rows.inputs)),
+        profile=registry.put_json(
+            drift.profile(rows.columns, rows.inputs, times=rows.times, window=config.monitor.window)
+        ),
         metrics=_metrics(signature, rows, (holdout, answers), (sample, sample_answers), console),
         rows={"train": len(rows), "holdout": len(holdout)},
         commit=commit,

@@ -125,7 +125,7 @@ class MemoryTarget:
         line = Line(**json.loads(files[MODEL_FILE]))
         if not line.starts:
             raise VerificationError(f"the service of version {release.version} did not become ready: no such library")
-        self.machine.running.setdefault(environment, {})[release.id] = line
+        self.machine.running.setdefault(environment, {}).setdefault(release.id, line)
         return Instance(release=release.id, url=f"memory://{environment}/{release.id}", healthy=True)
 
     def stop(self, environment: str, model: str, release: str) -> None:

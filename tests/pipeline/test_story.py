@@ -68,7 +68,7 @@ def test_what_a_command_answered_is_shown_with_what_is_nested_folded_away() -> N
     assert "<dt>steps</dt><dd>10, 50</dd>" in page
     assert "<dt>nothing</dt>" not in page
     assert "The whole answer" in page
-    assert "&#34;rows&#34;: 6" in page
+    assert "&quot;rows&quot;: 6" in page
 
 
 def test_an_evaluation_is_found_in_the_answer_of_a_command() -> None:
@@ -77,7 +77,7 @@ def test_an_evaluation_is_found_in_the_answer_of_a_command() -> None:
     for page in (alone, inside):
         assert page.count('<section class="card" id="model-1">') == 1
         assert page.count('<svg class="plot"') == 4
-        assert "hold &#34;curves&#34;" not in page
+        assert "&quot;curves&quot;" not in page
     assert "<dt>outcome</dt><dd>proposed</dd>" in inside
     assert "<dt>lock</dt>" not in alone
 
