@@ -14,8 +14,7 @@ from mlops_ci.errors import ConfigurationError, OutsideError
 
 NOTHING = "0" * 40
 """What Git calls a ref, or a file, that does not exist."""
-LOCK_PATIENCE = 60.0
-"""Seconds that a command waits while another one commits to the same repository; a commit takes far less."""
+LOCK_PATIENCE = 60.0  # seconds; another command's commit takes far less
 TOOLKIT_NAME = "mlops-ci[bot]"
 TOOLKIT_EMAIL = "mlops-ci@localhost"
 
@@ -84,9 +83,17 @@ class GitRepository:
         return [entry[3:] for entry in text.split("\0") if entry]
 
     def messages_of(self, pattern: str) -> str:
-        """The messages of all commits, on any branch, that touched the files that the pattern matches."""
+        """The messages of all commits, on any branch, that touched the files that the pattern matches.
+
+        A merge touches what it changes on the branch that it is made on, not all that the merged one did not know of.
+        """
         pathspec = f":(top,glob){self._inside(pattern)}"
-        return self.git("log", "--all", "--full-history", "--format=%B", "--", pathspec, check=False)
+        text = self.git(
+            "log", "--all", "--full-history", "--diff-merges=first-parent", "--name-only", "--format=%x00%B%x01",
+            "--", pathspec, check=False,
+        )  # fmt: skip
+        commits = [entry.partition("\1") for entry in text.split("\0")]
+        return "\n".join(message for message, _, names in commits if names.strip())
 
     def is_ancestor(self, commit: str, of: str) -> bool:
         return run(["git", "merge-base", "--is-ancestor", commit, of], cwd=self._root, check=False).code == 0
@@ -259,15 +266,12 @@ class GitRepository:
         if not changes:
             return
         top = self.git("rev-parse", "--show-toplevel")
-        text = self.git(
-            "-C", top, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *changes
-        )
+        how = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
+        text = self.git("-C", top, "status", *how, "--", *changes)
         dirty = [entry[3:] for entry in text.split("\0") if entry]
-        edited = [path for path in dirty if self._in_work_tree(Path(top) / path) != changes[path].blob]
+        edited = ", ".join(path for path in dirty if self._in_work_tree(Path(top) / path) != changes[path].blob)
         if edited:
-            raise ConfigurationError(
-                f"{', '.join(edited)} has changes that are not committed", fix="commit or discard them first"
-            )
+            raise ConfigurationError(f"{edited} has changes that are not committed", fix="commit or discard them first")
 
     def _in_work_tree(self, file: Path) -> str:
         """The blob that the file would be if it were committed as it is."""

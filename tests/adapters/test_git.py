@@ -26,7 +26,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def commit(repository: GitRepository, path: str = "new/b.txt", text: str = "b\n", branch: str = "main", **more: bool) -> str:
+def commit(
+    repository: GitRepository, path: str = "new/b.txt", text: str = "b\n", branch: str = "main", **more: bool
+) -> str:
     onto = repository.commit("main")
     assert onto is not None
     return repository.commit_files({path: text.encode()}, branch=branch, onto=onto, message="change", **more)
@@ -172,3 +174,64 @@ def test_a_second_work_tree_shows_a_commit_and_leaves_nothing_behind(folder: Pat
         assert (tree / "a.txt").read_text() == "a\n"
     assert not tree.exists()
     assert git(folder, "worktree", "list", "--porcelain").count("worktree ") == 1
+
+
+def test_a_merge_speaks_for_the_files_that_it_brings_to_its_branch(folder: Path) -> None:
+    """And not for what the merged branch had not seen yet, such as another model's desired state."""
+    repository = GitRepository(folder)
+    git(folder, "branch", "work")
+    commit(repository, path="environments/qa/b.yaml")
+    git(folder, "switch", "-q", "work")
+    (folder / "environments" / "qa").mkdir(parents=True)
+    (folder / "environments" / "qa" / "a.yaml").write_text("a")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "of a")
+    git(folder, "switch", "-q", "main")
+    git(folder, "merge", "-q", "--no-ff", "-m", "merge of a", "work")
+    assert "merge of a" in repository.messages_of("environments/*/a.yaml")
+    assert "merge of a" not in repository.messages_of("environments/*/b.yaml")
+    assert repository.messages_of("environments/*/b.yaml").strip() == "change"
+
+
+def test_a_commit_that_was_killed_before_its_branch_moved_is_made_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlops_ci.adapters import git as adapter
+
+    really = adapter.run
+
+    def killed(args: list[str], **more: object) -> object:
+        if "update-ref" in args:
+            raise KeyboardInterrupt
+        return really(args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(adapter, "run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        commit(GitRepository(folder))
+    monkeypatch.undo()
+    assert git(folder, "log", "--format=%s") == "first"
+    commit(GitRepository(folder))
+    assert git(folder, "status", "--porcelain") == ""
+    assert git(folder, "log", "--format=%s") == "change\nfirst"
+
+
+def test_a_branch_that_moves_while_it_is_committed_to_is_left_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlops_ci.adapters import git as adapter
+
+    really = adapter.run
+
+    def overtaken(args: list[str], **more: object) -> object:
+        if "update-ref" in args:
+            monkeypatch.undo()
+            head = git(folder, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "somebody else")
+            git(folder, "update-ref", "refs/heads/main", head)
+        return really(args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(adapter, "run", overtaken)
+    with pytest.raises(OutsideError, match="moved while"):
+        commit(GitRepository(folder), path="a.txt")
+    assert git(folder, "log", "-1", "--format=%s") == "somebody else"
+    assert git(folder, "status", "--porcelain") == ""
+    assert (folder / "a.txt").read_text() == "a\n"

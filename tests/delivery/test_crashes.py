@@ -1,7 +1,7 @@
 """Kills each delivering command after every single thing that it changes, and runs it again.
 
-Counted are all changes that outlive a command: what is put into the store (blobs, releases, events), what is done to
-services and traffic, and every Git command that moves a ref or touches the work tree.
+Counted are all changes that outlive a command: what is put into the store (versions, releases, events), what is done
+to services and traffic, and every Git command that moves a ref or touches the work tree.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ class Death:
         monkeypatch.setattr(kind, name, wrapped)
 
     def _changed(self, what: str) -> None:
+        if "blobs/" in what:  # by digest, and of no consequence until something names it
+            return
         self.changes.append(what)
         if self.after is not None and len(self.changes) == self.after:
             self.after = None
@@ -154,7 +156,7 @@ def test_a_command_killed_after_any_change_is_finished_by_running_it_again(
         world = before.copy(tmp_path / f"killed-{number}")
         assert death.run(lambda world=world: story.command(world, known), after=number), (number, what)  # type: ignore[misc]
         _finish(world, story, known, whole, death, reconciled=False)
-        if number % 2:  # what people do as well: look after all environments first
+        if number % 3 == 0:  # what people do as well: look after all environments first
             world = before.copy(tmp_path / f"reconciled-{number}")
             death.run(lambda world=world: story.command(world, known), after=number)  # type: ignore[misc]
             _finish(world, story, known, whole, death, reconciled=True)

@@ -209,7 +209,7 @@ class World:
         }
         if not self.root.exists():
             self.root.mkdir(parents=True)
-            self.git("init", "-q", "-b", "main")
+            self.git("init", "-q", "-b", "main", "--template=")
             (self.root / "train.py").write_text("# the team's own\n")
             self.git("add", ".")
             self.git("commit", "-q", "-m", "first")
