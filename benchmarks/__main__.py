@@ -6,7 +6,8 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_") and path.stem != "measuring")
+NOT_BENCHMARKS = {"__init__", "__main__", "measuring"}
+NAMES = sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - NOT_BENCHMARKS)
 
 
 def main(names: list[str]) -> int:

@@ -31,8 +31,8 @@ numbers = X.select_dtypes("number").columns
 X = X.astype({name: "float64" for name in numbers})
 cut = int(len(data) * (1 - config["split"]["holdout"]))
 model = build_model(config["train"]["params"]).fit(X[:cut], y[:cut])
-probabilities = model.predict_proba(X[cut:])[:, 1]
-print(len(data), roc_auc_score(y[cut:], probabilities), log_loss(y[cut:], probabilities), brier_score_loss(y[cut:], probabilities))
+truth, probabilities = y[cut:], model.predict_proba(X[cut:])[:, 1]
+print(len(data), *(metric(truth, probabilities) for metric in (roc_auc_score, log_loss, brier_score_loss)))
 """
 
 

@@ -124,7 +124,7 @@ class UserCode(Protocol):
         """Until the block ends the folder's modules can be imported; then they are forgotten. May be nested."""
 
     def guarded(self, root: Path, doing: str) -> AbstractContextManager[None]:
-        """Around the team's code: its prints go to stderr, its exceptions become ConfigurationErrors with file and line."""
+        """Around the team's code: it prints to stderr, and raises ConfigurationErrors with its own file and line."""
 
     def load(self, root: Path, entrypoint: str) -> Callable[..., Any]:
         """`module:function`, guarded. Raises ConfigurationError naming file and line where it cannot be imported."""
@@ -148,7 +148,7 @@ class ModelRuntime(Protocol):
     """Runs ONNX graphs."""
 
     def load(self, onnx: bytes, signature: Signature) -> LoadedModel:
-        """Raises ValueError with the runtime's reason where the graph cannot be loaded or does not fit the signature."""
+        """Raises ValueError with the runtime's reason where the graph does not load or does not fit the signature."""
 
 
 class LoadedModel(Protocol):
@@ -189,7 +189,10 @@ class Forge(Protocol):
         """Who belongs to `@organisation/team`; empty where the team is not known."""
 
     def merge(self, number: int, *, head: str, message: str) -> str:
-        """The merge commit, also when it is merged already. Raises ApprovalError where the branch shows another commit than `head` by now."""
+        """The merge commit, also when it is merged already.
+
+        Raises ApprovalError where the branch shows another commit than `head` by now.
+        """
 
     def close(self, number: int, *, comment: str) -> None: ...
 

@@ -39,6 +39,8 @@ BOOSTING = """params:
     l2_regularization: 10.0"""
 IGNORING = 'NUMBERS = make_column_selector("^(?!origin_delay$)", dtype_include="number")'
 NOT_IGNORING = 'NUMBERS = make_column_selector(dtype_include="number")'
+AIRLINES = {"UA": "United", "B6": "JetBlue", "DL": "Delta", "AA": "American"}
+AUGUST = "2013-08-01"
 LIVE_REQUESTS = 40
 LIVE_ROWS = 20
 REPOSITORY = "repository"
@@ -164,6 +166,19 @@ class DemoWorld:
         rows.loc[rows.index[100:140], "temp"] = -999.0
         rows["late"] = rows["late"].astype("Int8").mask(rows.index % 1000 == 0)
         rows.to_parquet(path)
+
+    def spell_airlines_in_full(self) -> None:
+        """The third quarter, as if a new booking system had been sending the flights since August."""
+        import pandas as pd
+
+        path = self.later(3)
+        rows = pd.read_parquet(path)
+        spelled = rows["carrier"].replace(AIRLINES)
+        rows["carrier"] = rows["carrier"].where(rows["time_hour"] < AUGUST, spelled)
+        rows.to_parquet(path)
+        self._console.say(
+            f"[the world] Since August a new booking system writes {', '.join(AIRLINES.values())} in full"
+        )
 
     def later(self, quarter: int) -> Path:
         return self.folder / "later" / _quarter(quarter)

@@ -8,6 +8,7 @@ from typing import Literal
 from mlops_ci.config.types import ModelConfig
 from mlops_ci.errors import Problem
 
+NOT_YET = "which this version of mlops-ci does not act on yet"
 Step = Literal["train", "evaluate", "deploy"]
 
 
@@ -15,7 +16,7 @@ def unsupported(config: ModelConfig, step: Step) -> list[Problem]:
     """What was declared for that step and would be ignored. Empty where the step does all that it was told."""
     rules = {"train": _train, "evaluate": _evaluate, "deploy": _deploy}
     return [
-        Problem(where=config.path.name, what=f"{what}, which this version of mlops-ci does not act on yet", fix=fix)
+        Problem(where=config.path.name, what=f"{what}, {NOT_YET}", fix=fix)
         for what, fix in rules[step](config)
     ]
 
@@ -39,3 +40,10 @@ def _deploy(config: ModelConfig) -> Iterator[tuple[str, str]]:
         if environment.target != "process":
             fix = "write target: process, or remove the key"
             yield f"environments.{environment.name}.target is '{environment.target}'", fix
+    # `release` deploys to the first environment at once; to ignore what it asks for would be to fail open.
+    first = config.environments[0]
+    fix = "put an environment before it, or leave both out"
+    if first.approvals.required:
+        yield f"environments.{first.name} is the first and asks for approvals", fix
+    if first.soak:
+        yield f"environments.{first.name} is the first and asks for a soak", fix

@@ -39,7 +39,7 @@ class Lock:
 
 
 def differences(before: Lock, after: Lock) -> list[str]:
-    """What differs between two locks, one line each, such as `data data/a.csv changed` or `environment numpy 2.3 -> 2.4`."""
+    """What differs between two locks, a line each: `data data/a.csv changed`, `environment numpy 2.3 -> 2.4`."""
     lines: list[str] = []
     for part in ("code", "data"):
         old, new = getattr(before, part), getattr(after, part)

@@ -36,5 +36,6 @@ class Predictions:
         """The numbers that are compared in a parity check: probabilities [rows, classes], or values as [rows, 1]."""
         if self.probabilities is not None:
             return self.probabilities
-        assert self.values is not None, "predictions hold either probabilities or values"
+        if self.values is None:
+            raise ValueError("predictions hold either probabilities or values")
         return self.values.reshape(-1, 1)

@@ -24,9 +24,9 @@ class Signature:
     """The inputs of a graph in their order, and the meaning of its outputs.
 
     The graph has one input of shape [rows, 1] for each column: tensor(double) for a number, tensor(string) for a
-    text. A classifier's outputs are `label` [rows] (int64 or string) and `probabilities` [rows, classes] (float32 or double, in
-    the order of `classes`); a regressor's is `prediction` [rows, 1] (float32 or double). A binary classifier answers
-    its second class where that class's probability is at least `threshold`.
+    text. A classifier's outputs are `label` [rows] (int64 or string) and `probabilities` [rows, classes] (float32 or
+    double, in the order of `classes`); a regressor's is `prediction` [rows, 1] (float32 or double). A binary
+    classifier answers its second class where that class's probability is at least `threshold`.
     """
 
     task: Task

@@ -55,7 +55,7 @@ def test_a_commit_on_another_branch_leaves_the_work_tree_alone(folder: Path) -> 
 
 def test_what_the_user_has_not_committed_is_never_overwritten(folder: Path) -> None:
     (folder / "a.txt").write_text("being edited\n")
-    with pytest.raises(ConfigurationError, match="a.txt has changes that are not committed"):
+    with pytest.raises(ConfigurationError, match=r"a\.txt has changes that are not committed"):
         commit(GitRepository(folder), path="a.txt")
     assert (folder / "a.txt").read_text() == "being edited\n"
 

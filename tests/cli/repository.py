@@ -1,4 +1,4 @@
-"""A team's small repository for tests of the command line: a CSV, a train.py, a mlops.yaml, and Git where it is wanted."""
+"""A team's small repository for tests of the command line: a CSV, a train.py, a mlops.yaml; Git where it is wanted."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ class Repository:
         stdout, stderr = io.StringIO(), io.StringIO()
         with redirect_stdout(stdout), redirect_stderr(stderr):
             code = main([*arguments, "--json", "-C", str(self.folder)])
-        return Answer(code=code, value=json.loads(stdout.getvalue(), parse_constant=_not_json), stderr=stderr.getvalue())
+        return Answer(
+            code=code, value=json.loads(stdout.getvalue(), parse_constant=_not_json), stderr=stderr.getvalue()
+        )
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The command in a process of its own."""

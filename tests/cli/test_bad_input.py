@@ -71,7 +71,9 @@ gate: {primary: {metric: roc_auc, alpha: 2}}
 
 CONFIGURATION = {
     "unknown key": Bad(spoil=config("  id: id\n", "  idd: id\n"), code=2, says=("mlops.yaml:7", "idd", "id")),
-    "duplicate key": Bad(spoil=config("  id: id\n", "  id: id\n  target: id\n"), code=2, says=("mlops.yaml:8", "target")),
+    "duplicate key": Bad(
+        spoil=config("  id: id\n", "  id: id\n  target: id\n"), code=2, says=("mlops.yaml:8", "target")
+    ),
     "no mlops.yaml": Bad(
         spoil=lambda repository: (repository.folder / "mlops.yaml").unlink(), code=2, says=("no mlops.yaml", "init")
     ),
@@ -79,9 +81,11 @@ CONFIGURATION = {
         spoil=lambda _: None, command=("ci", "lade"), code=2, says=("no model is called 'lade'", "did you mean 'late'")
     ),
     "no schema file": Bad(
-        spoil=config("  id: id\n", "  id: id\n  schema: nowhere.yaml\n"), code=2, says=("nowhere.yaml", "cannot be read")
+        spoil=config("  id: id\n", "  id: id\n  schema: nowhere.yaml\n"),
+        code=2,
+        says=("nowhere.yaml", "cannot be read"),
     ),
-}  # fmt: skip
+}
 DATA = {
     "missing file": Bad(
         spoil=lambda repository: (repository.folder / "data.csv").unlink(), code=10, says=("data.csv",)
@@ -90,36 +94,51 @@ DATA = {
     "no rows": Bad(spoil=data(lambda frame: frame.head(0)), code=10, says=("holds no row",)),
     "target missing": Bad(
         spoil=data(lambda frame: frame.rename(columns={"late": "lates"})),
-        code=10, says=("mlops.yaml data.target", "there is no column late", "did you mean lates?"),
+        code=10,
+        says=("mlops.yaml data.target", "there is no column late", "did you mean lates?"),
     ),
     "number turned text": Bad(spoil=typed_then_text, code=10, says=("age", "integer", "line 9")),
     "target NaN": Bad(
         spoil=data(lost_targets), code=10, says=("column late (target)", "3 of 400 values are missing", "line 2")
     ),
     "one class": Bad(spoil=data(lambda frame: frame.assign(late=1)), code=10, says=("has one class only: 1",)),
-}  # fmt: skip
+}
 CODE = {
     "build_model raises": Bad(
-        spoil=code("def build_model(params):\n    raise KeyError('depth')\n"), code=2, says=("train.py line 2", "KeyError", "depth")
+        spoil=code("def build_model(params):\n    raise KeyError('depth')\n"),
+        code=2,
+        says=("train.py line 2", "KeyError", "depth"),
     ),
     "build_model returns nothing": Bad(
-        spoil=code("def build_model(params):\n    pass\n"), code=2, says=("returned None", "unfitted scikit-learn estimator")
+        spoil=code("def build_model(params):\n    pass\n"),
+        code=2,
+        says=("returned None", "unfitted scikit-learn estimator"),
     ),
     "build_model returns no estimator": Bad(
-        spoil=code("def build_model(params):\n    return {'C': 1}\n"), code=2, says=("a dict, which is no scikit-learn estimator",)
+        spoil=code("def build_model(params):\n    return {'C': 1}\n"),
+        code=2,
+        says=("a dict, which is no scikit-learn estimator",),
     ),
     "no build_model": Bad(
-        spoil=code("def build(params):\n    pass\n"), code=2, says=("there is no function build_model in train", "train.py")
+        spoil=code("def build(params):\n    pass\n"),
+        code=2,
+        says=("there is no function build_model in train", "train.py"),
     ),
     "no train.py": Bad(
-        spoil=lambda repository: (repository.folder / "train.py").unlink(), code=2, says=("there is no module train", "train.py")
+        spoil=lambda repository: (repository.folder / "train.py").unlink(),
+        code=2,
+        says=("there is no module train", "train.py"),
     ),
-    "syntax error": Bad(spoil=code("def build_model(params)\n    pass\n"), code=2, says=("train.py line 1", "SyntaxError")),
+    "syntax error": Bad(
+        spoil=code("def build_model(params)\n    pass\n"), code=2, says=("train.py line 1", "SyntaxError")
+    ),
     "fit raises": Bad(
-        spoil=code(TRAIN.replace('["height", "age"]', '["height", "weight"]')), code=2, says=("fitting the estimator failed", "weight")
+        spoil=code(TRAIN.replace('["height", "age"]', '["height", "weight"]')),
+        code=2,
+        says=("fitting the estimator failed", "weight"),
     ),
     "exits": Bad(spoil=code("import sys\nsys.exit(0)\n"), code=2, says=("train.py line 2", "SystemExit")),
-}  # fmt: skip
+}
 EVERYTHING = {**CONFIGURATION, **DATA, **CODE}
 
 
@@ -240,7 +259,9 @@ def test_a_work_folder_that_is_a_file(repository: Repository) -> None:
     assert ".mlops" in answer.error["what"]
 
 
-@pytest.mark.parametrize("url", ["ftp://there/store", "s3:///no-bucket", "s3://user:secret@bucket/x", "file://host/x", " "])
+@pytest.mark.parametrize(
+    "url", ["ftp://there/store", "s3:///no-bucket", "s3://user:secret@bucket/x", "file://host/x", " "]
+)
 def test_a_store_url_that_cannot_be(repository: Repository, url: str) -> None:
     answer = repository.run("history", "--store", url)
 
@@ -264,6 +285,15 @@ def test_a_corrupted_blob_is_found_wherever_it_is_read(judged: Repository) -> No
     assert not (judged.folder / "scored.parquet").exists()
 
 
+ENDING = """
+import contextlib
+import urllib.request
+
+with contextlib.suppress(OSError):
+    urllib.request.urlopen({url!r})
+"""
+
+
 def test_a_server_that_dies_in_the_middle_of_a_run(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """The team's own code ends the server, so that it is certainly there before the training and gone after it."""
     with s3.serve() as server:
@@ -271,8 +301,7 @@ def test_a_server_that_dies_in_the_middle_of_a_run(repository: Repository, monke
             monkeypatch.setenv(name, value)
         bucket = server.new_bucket()
         assert repository.run("history", "--store", bucket).code == 0
-        ending = f"import urllib.request\ntry:\n    urllib.request.urlopen('{server.endpoint}/-/exit')\nexcept OSError:\n    pass\n"
-        repository.write("train.py", TRAIN + ending)
+        repository.write("train.py", TRAIN + ENDING.format(url=f"{server.endpoint}/-/exit"))
         before = repository.fingerprint()
 
         answer = repository.run("train", "--store", bucket)
@@ -356,7 +385,9 @@ def test_a_dirty_tree_is_not_released(judged: Repository, path: str) -> None:
 
 
 def test_code_that_changes_itself_while_it_trains_keeps_nothing(repository: Repository) -> None:
-    repository.write("train.py", TRAIN + "from pathlib import Path\nPath(__file__).with_name('new.py').write_text('x = 1')\n")
+    repository.write(
+        "train.py", TRAIN + "from pathlib import Path\nPath(__file__).with_name('new.py').write_text('x = 1')\n"
+    )
 
     answer = repository.run("train")
 

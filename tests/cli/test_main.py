@@ -80,9 +80,7 @@ def test_every_command_has_help_and_what_all_share(command: object, capsys: pyte
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_wrong_usage_is_exit_2_in_json_too(
-    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_usage_is_exit_2_in_json_too(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -96,7 +94,9 @@ def test_wrong_usage_is_exit_2_in_json_too(
     assert says in value["error"]["what"]
 
 
-def test_an_error_is_one_object_on_stdout_and_words_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_object_on_stdout_and_words_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["check", "--json", "-C", str(tmp_path / "nowhere")]) == 2
 
     told = capsys.readouterr()
@@ -155,7 +155,7 @@ def test_check_train_export_and_evaluate_answer_the_fields_that_others_rely_on(j
 
 
 def test_a_defect_of_ours_is_reported_as_one(judged: Repository, capsys: pytest.CaptureFixture[str]) -> None:
-    import mlops_ci.cli.steps as steps
+    from mlops_ci.cli import steps
 
     original = steps._check
     steps._check = lambda run: 1 / 0  # type: ignore[assignment,return-value]
@@ -215,11 +215,15 @@ def test_a_step_gets_outputs_and_a_summary(judged: Repository, actions: Path) ->
     assert found["verdict"] == "first"
     assert found["ships"] == "true"
     assert json.loads(found["primary"]) == answer.value["primary"]
-    assert (actions / "summary").read_text(encoding="utf-8") == Path(answer.value["report"]["markdown"]).read_text() + "\n"
+    assert (actions / "summary").read_text(encoding="utf-8") == Path(
+        answer.value["report"]["markdown"]
+    ).read_text() + "\n"
     assert "::error" not in answer.stderr
 
 
-def test_problems_of_the_configuration_are_annotations_with_file_and_line(repository: Repository, actions: Path) -> None:
+def test_problems_of_the_configuration_are_annotations_with_file_and_line(
+    repository: Repository, actions: Path
+) -> None:
     repository.edit("mlops.yaml", "  id: id\n", "  idd: id\n")
 
     answer = repository.run("check")
@@ -241,7 +245,8 @@ def test_an_error_in_the_team_s_code_is_an_annotation_of_its_line(repository: Re
 
 def test_problems_of_the_data_and_a_blocked_gate_are_annotations_too(judged: Repository, actions: Path) -> None:
     (judged.folder / "mlops.yaml").write_text(
-        CONFIG.replace("alpha: 0.05}\n", "alpha: 0.05}\n  guardrails: [{metric: log_loss, max: 0.0001}]\n"), encoding="utf-8"
+        CONFIG.replace("alpha: 0.05}\n", "alpha: 0.05}\n  guardrails: [{metric: log_loss, max: 0.0001}]\n"),
+        encoding="utf-8",
     )
     blocked = judged.run("evaluate")
     assert blocked.code == 11

@@ -15,7 +15,13 @@ from mlops_ci.errors import Problem
 def test_what_is_not_finite_is_null() -> None:
     value = {"a": float("nan"), "b": [float("inf"), {"c": (-float("inf"), 1.5)}], "d": True, "e": None, "f": "NaN"}
 
-    assert json.loads(json_text(value)) == {"a": None, "b": [None, {"c": [None, 1.5]}], "d": True, "e": None, "f": "NaN"}
+    assert json.loads(json_text(value)) == {
+        "a": None,
+        "b": [None, {"c": [None, 1.5]}],
+        "d": True,
+        "e": None,
+        "f": "NaN",
+    }
 
 
 def test_what_json_does_not_know_is_a_defect_and_not_a_guess() -> None:

@@ -1,4 +1,4 @@
-"""The toolkit on data that it was not made with: patients and wines, in one repository, from their CSV to production."""
+"""The toolkit on data that it was not made with: patients and wines, in one repository, from CSV to production."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 def build_model(params):
     columns = make_column_transformer(
-        (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), make_column_selector(dtype_include="number")),
+        (make_pipeline(SimpleImputer(), StandardScaler()), make_column_selector(dtype_include="number")),
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
     return make_pipeline(columns, {estimator}(**params))
@@ -207,7 +207,9 @@ def test_from_a_commit_to_production(whole: Repository) -> None:
     assert 50 < answer["value"] < 350
 
     # The same data once more are no news; a stronger penalty is worse, and not shipped; the champion is what serves.
-    champion = next(row["release"] for row in rows if (row["model"], row["environment"]) == ("progression", "production"))
+    champion = next(
+        row["release"] for row in rows if (row["model"], row["environment"]) == ("progression", "production")
+    )
     whole.edit("models/progression/mlops.yaml", "alpha: 1.0", "alpha: 100000.0")
     worse = whole.run("ci", "progression").value
     assert worse["champion_release"] == champion

@@ -34,6 +34,14 @@ def said(tmp_path: Path, text: str) -> dict[str, list[str]]:
         ),
         ("gate: {guardrails: [{metric: image_mb, max: 250}]}\n", "evaluate", ["gate.guardrails limits image_mb"]),
         (
+            "environments: {production: {approvals: {required: 1}, soak: 1h}}\n",
+            "deploy",
+            [
+                "environments.production is the first and asks for approvals",
+                "environments.production is the first and asks for a soak",
+            ],
+        ),
+        (
             "environments: {qa: {}, staging: {target: docker}, production: {target: kubernetes}}\n",
             "deploy",
             ["environments.staging.target is 'docker'", "environments.production.target is 'kubernetes'"],
