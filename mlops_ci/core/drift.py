@@ -26,6 +26,12 @@ MISSING_FLOOR = 0.05
 FEWEST_WINDOWS = 12
 FEWEST_ROWS = 20
 """From fewer windows, or from windows of fewer rows, nothing is learnt of how windows vary."""
+DISJOINT = 0.9
+"""From this distance on hardly a value is like those of the training data: an alarm, however much windows vary anyway.
+
+A distance cannot exceed 1, so where windows vary as much as weeks of weather do no distance would ever be significant,
+and a change of unit would pass unseen.
+"""
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 """Windows are counted from here, so that days begin at midnight and weeks on a Monday, UTC."""
 
@@ -38,7 +44,8 @@ class FeatureDrift:
 
     `statistic` is the size of the change between 0 and 1 that `test` measured: the largest difference of the
     distribution functions, the total variation distance, or the change of the share of missing values. `p_value` is
-    corrected for the two tests (values, missing) that each column gets. `alarm`: significant, and large enough to care.
+    corrected for the two tests (values, missing) that each column gets. `alarm`: significant, and large
+    enough to care; or so far that hardly a value is like those of the training data.
     """
 
     name: str
@@ -168,7 +175,12 @@ def _compare(
         (of_values, changed.distance, _doubled(changed, between["values"], windows), DISTANCE_FLOOR),
         ("missing", missing.distance, _doubled(missing, between["missing"], windows), MISSING_FLOOR),
     ]
-    alarms = [p <= alpha and distance >= floor for _, distance, p, floor in found]
+    apart = [
+        contrast.distance >= DISJOINT and _doubled(contrast, 0, windows) <= alpha for contrast in (changed, missing)
+    ]
+    alarms = [
+        far or (p <= alpha and distance >= floor) for far, (_, distance, p, floor) in zip(apart, found, strict=True)
+    ]
     # What alarms is what is told; where nothing or both do, the more surprising one.
     shown = min((0, 1), key=lambda index: (not alarms[index], found[index][2], index))
     test, distance, p, _ = found[shown]

@@ -234,3 +234,16 @@ def test_without_drift_the_chance_of_any_alarm_in_a_window_is_at_most_alpha(rows
     described = profile(draw(4000), [Column(name=name, kind=kind) for name, kind in kinds.items()])
     alarms = [any(found.alarm for found in compare(described, draw(rows), rows=rows, alpha=0.05)) for _ in range(600)]
     assert sum(alarms) <= 600 * 0.05 + 4 * np.sqrt(600 * 0.05)
+
+
+@pytest.mark.parametrize(("celsius", "alarm"), [(False, False), (True, True)])
+def test_a_change_of_unit_alarms_even_where_weeks_are_as_unlike_as_weather(celsius: bool, alarm: bool) -> None:
+    generator = np.random.default_rng(11)
+    weeks, rows = 20, 200
+    levels = np.linspace(30.0, 75.0, weeks)
+    then = (levels[:, None] + generator.normal(0, 6, (weeks, rows))).ravel()
+    times = np.datetime64("2013-01-07") + np.repeat(np.arange(weeks) * 7, rows).astype("timedelta64[D]")
+    described = profile({"temp": then}, [Column(name="temp", kind="number")], times=times, window=timedelta(days=7))
+    warm = 62 + generator.normal(0, 6, rows)
+    now = (warm - 32) / 1.8 if celsius else warm
+    assert compare(described, {"temp": now}, rows=rows, alpha=0.01)[0].alarm is alarm
