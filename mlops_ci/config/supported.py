@@ -15,10 +15,7 @@ Step = Literal["train", "evaluate", "deploy"]
 def unsupported(config: ModelConfig, step: Step) -> list[Problem]:
     """What was declared for that step and would be ignored. Empty where the step does all that it was told."""
     rules = {"train": _train, "evaluate": _evaluate, "deploy": _deploy}
-    return [
-        Problem(where=config.path.name, what=f"{what}, {NOT_YET}", fix=fix)
-        for what, fix in rules[step](config)
-    ]
+    return [Problem(where=config.path.name, what=f"{what}, {NOT_YET}", fix=fix) for what, fix in rules[step](config)]
 
 
 def _train(config: ModelConfig) -> Iterator[tuple[str, str]]:

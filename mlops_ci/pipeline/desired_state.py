@@ -10,8 +10,8 @@ from mlops_ci.ports import Repository
 
 _RELEASE = re.compile(r"^release:[ \t]*(?P<release>[^\s#]*)[^\r\n]*", re.MULTILINE)
 _ID = re.compile(r"[0-9a-f]{64}")
-ATTEMPTS = 5
-"""How often a commit to main is tried: each failure means that somebody else has just committed."""
+ATTEMPTS = 50
+"""How often a commit to main is tried. Each failure is the commit of somebody else, so it takes as many rivals to exhaust."""
 _NEW = """\
 # What the environment {environment} is to serve of {model}. mlops-ci edits the line below; the rest is yours.
 model: {model}
