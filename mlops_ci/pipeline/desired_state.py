@@ -11,7 +11,7 @@ from mlops_ci.ports import Repository
 _RELEASE = re.compile(r"^release:[ \t]*(?P<release>[^\s#]*)[^\r\n]*", re.MULTILINE)
 _ID = re.compile(r"[0-9a-f]{64}")
 ATTEMPTS = 50
-"""How often a commit to main is tried. Each failure is the commit of somebody else, so it takes as many rivals to exhaust."""
+"""How often a commit to main is tried: each failure is a commit of somebody else, so only as many rivals exhaust it."""
 _NEW = """\
 # What the environment {environment} is to serve of {model}. mlops-ci edits the line below; the rest is yours.
 model: {model}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.errors import MlopsError, OutsideError
-from mlops_ci.pipeline.desired_state import commit_desired
+from mlops_ci.pipeline.desired_state import ATTEMPTS, commit_desired
 from tests.delivery.world import MODEL, Line, World
 
 ONE, TWO = Line(slope=1.0), Line(slope=1.01)
@@ -94,4 +94,4 @@ def test_a_branch_that_never_stands_still_is_given_up(world: World, monkeypatch:
         commit_desired(
             world.repository, environment="qa", model=MODEL, release="a" * 64, version=1, branch="main", message="m"
         )
-    assert len(tried) == 5
+    assert len(tried) == ATTEMPTS
