@@ -6,8 +6,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.s3 import S3Server
+    from tests.stores import Place
 
 # What belongs to whoever runs the tests: credentials, the repository at hand, the CI job around them.
 FOREIGN = ("ACTIONS_", "AWS_", "AZURE_", "GITHUB_", "GIT_", "GOOGLE_", "MLOPS_", "RUNNER_", "XDG_")
@@ -47,3 +52,22 @@ def home(session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="mlops-ci-home-", ignore_cleanup_errors=True) as path:
         move_in(Path(path), monkeypatch)
         yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    from tests.s3 import serve
+
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A store in a folder, then one in a bucket."""
+    from tests.stores import Place
+
+    if request.param == "local":
+        return Place(url=str(tmp_path / "store"), options={})
+    server: S3Server = request.getfixturevalue("s3")
+    return Place(url=server.new_bucket(), options=server.options)

@@ -90,4 +90,3 @@ class Release:
 
 MODEL_FILE = "model.onnx"
 SIGNATURE_FILE = "signature.json"
-GOLDEN_FILE = "golden.json"

@@ -138,15 +138,14 @@ def _challenger(
     config: ModelConfig, candidate: Candidate, holdout: Dataset, registry: Registry, runtime: ModelRuntime, clock: Clock
 ) -> _Challenger:
     try:
-        graph, parity = measure_parity(candidate, config, registry=registry, runtime=runtime, holdout=holdout)
+        measured = measure_parity(candidate, config, registry=registry, runtime=runtime, holdout=holdout)
     except ParityError as error:
         return _Challenger(answers=None, measures={}, parity=None, problems=(error.what,))
-    model = runtime.load(graph, candidate.signature)
-    answers = model.predict(holdout.columns)
+    answers, parity = measured.answers, measured.parity
     names = metrics_for(config.task)
     measures = {name: compute(name, holdout.target, answers, candidate.signature) for name in names}
-    measures["latency_p99_ms"] = _latency_p99(model, holdout, clock)
-    measures["model_mb"] = len(graph) / MEGABYTE
+    measures["latency_p99_ms"] = _latency_p99(measured.model, holdout, clock)
+    measures["model_mb"] = len(measured.graph) / MEGABYTE
     said = f"{parity.over} rows differ by up to {parity.max_abs_diff:.3g}, {parity.flips} labels are others"
     return _Challenger(
         answers=answers, measures=measures, parity=parity.to_json(), problems=() if parity.ok else (said,)

@@ -11,12 +11,13 @@ from typing import Any
 from mlops_ci.config.types import ModelConfig
 from mlops_ci.core.digest import sha256
 from mlops_ci.core.parity import Offender, Parity, compare
+from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import Candidate
 from mlops_ci.errors import ConfigurationError, OutsideError, ParityError, Problem
 from mlops_ci.pipeline import reference
 from mlops_ci.pipeline.dataset import Dataset, private_columns, row_digest
 from mlops_ci.pipeline.registry import Registry
-from mlops_ci.ports import ModelRuntime
+from mlops_ci.ports import LoadedModel, ModelRuntime
 
 SHOWN_VALUES = 300
 """Characters of a row's own values that an offender's line may take."""
@@ -38,6 +39,16 @@ class ExportResult:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeasuredParity:
+    """The graph as stored and as loaded, its answers for the holdout rows, and how they compare with the native."""
+
+    graph: bytes
+    model: LoadedModel
+    answers: Predictions
+    parity: Parity
+
+
 def export(
     candidate: Candidate,
     config: ModelConfig,
@@ -51,18 +62,18 @@ def export(
 
     Raises ParityError with the reason where there is no graph, and with the offending rows where it answers otherwise.
     """
-    graph, parity = measure_parity(candidate, config, registry=registry, runtime=runtime, holdout=holdout)
-    if not parity.ok:
-        raise _failed(parity, config, holdout)
+    measured = measure_parity(candidate, config, registry=registry, runtime=runtime, holdout=holdout)
+    if not measured.parity.ok:
+        raise _failed(measured.parity, config, holdout)
     if path is not None:
-        _write(path, graph)
-    return ExportResult(onnx=path, digest=sha256(graph), parity=parity)
+        _write(path, measured.graph)
+    return ExportResult(onnx=path, digest=sha256(measured.graph), parity=measured.parity)
 
 
 def measure_parity(
     candidate: Candidate, config: ModelConfig, *, registry: Registry, runtime: ModelRuntime, holdout: Dataset
-) -> tuple[bytes, Parity]:
-    """The graph, and how it compares with the native model's stored answers for the same holdout rows.
+) -> MeasuredParity:
+    """Asks the graph about the holdout rows and compares with the native model's stored answers for them.
 
     Raises ParityError where there is no graph to compare or it cannot answer, and ConfigurationError where `holdout`
     is not the one that the candidate was trained beside.
@@ -79,11 +90,12 @@ def measure_parity(
     graph = registry.get_blob(candidate.onnx)
     native = reference.decode(registry.get_blob(candidate.reference))
     try:
-        onnx = runtime.load(graph, candidate.signature).predict(holdout.columns)
-        parity = compare(native, onnx, atol=config.parity.atol, max_flips=config.parity.max_flips)
+        model = runtime.load(graph, candidate.signature)
+        answers = model.predict(holdout.columns)
+        parity = compare(native, answers, atol=config.parity.atol, max_flips=config.parity.max_flips)
     except ValueError as error:
         raise ParityError(str(error), where=config.model) from error
-    return graph, parity
+    return MeasuredParity(graph=graph, model=model, answers=answers, parity=parity)
 
 
 def _failed(parity: Parity, config: ModelConfig, holdout: Dataset) -> ParityError:

@@ -8,9 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier
 
@@ -19,36 +17,12 @@ import pytest
 from mlops_ci.adapters.object_store import open_store
 from mlops_ci.errors import ConfigurationError, NotFoundError, OutsideError
 from mlops_ci.ports import ObjectStore
-from tests.s3 import KEY_ID, SECRET, S3Server, serve
+from tests.s3 import KEY_ID, SECRET, S3Server
+from tests.stores import Place
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = ["", "/", "a/", "/a", "a//b", "..", "../x", "a/../b", "a/./b", "a\\b", "a/\n", "a/\0", "a b", ".x", "a/é"]
 HOSTILE += ["%2e%2e/x", "a/" + "b" * 300, "~", "a*", "C:/x", "a#1"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A store that other processes can open, too, unless it is in memory."""
-
-    url: str
-    options: Mapping[str, str]
-
-    def open(self) -> ObjectStore:
-        return open_store(self.url, options=self.options)
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with serve() as server:
-        yield server
-
-
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "local":
-        return Place(url=str(tmp_path / "store"), options={})
-    server: S3Server = request.getfixturevalue("s3")
-    return Place(url=server.new_bucket(), options=server.options)
 
 
 @pytest.fixture(params=["local", "s3", "memory"])

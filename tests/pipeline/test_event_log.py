@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,10 +21,11 @@ from mlops_ci.core.digest import canonical_json
 from mlops_ci.core.state import ModelState
 from mlops_ci.errors import ConfigurationError, IntegrityError, OutsideError
 from mlops_ci.pipeline.event_log import EventLog, NewEvent
-from mlops_ci.ports import Clock, ObjectStore
+from mlops_ci.ports import ObjectStore
 from tests import logs
 from tests.logs import A, B, Entry
-from tests.s3 import S3Server, serve
+from tests.s3 import S3Server
+from tests.stores import Place
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,33 +38,6 @@ class SetClock(SystemClock):
 
     def now(self) -> datetime:
         return self.time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    url: str
-    options: Mapping[str, str]
-
-    def open(self) -> ObjectStore:
-        return open_store(self.url, options=self.options)
-
-    def log(self, clock: Clock | None = None) -> EventLog:
-        """As another process would open it: it knows nothing yet."""
-        return EventLog(self.open(), clock or SystemClock())
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with serve() as server:
-        yield server
-
-
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "local":
-        return Place(url=str(tmp_path / "store"), options={})
-    server: S3Server = request.getfixturevalue("s3")
-    return Place(url=server.new_bucket(), options=server.options)
 
 
 @pytest.fixture

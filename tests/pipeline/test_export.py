@@ -138,10 +138,11 @@ def test_bytes_that_are_no_graph_are_a_parity_failure(team: Team) -> None:
 
 def test_parity_can_be_asked_without_writing(team: Team) -> None:
     candidate = shifted(team, team.train().candidate, 3, 0.01)
-    graph, parity = measure_parity(
+    measured = measure_parity(
         candidate, team.config, registry=team.registry, runtime=OnnxRuntime(), holdout=holdout_of(team)
     )
-    assert sha256(graph) == candidate.onnx
+    parity = measured.parity
+    assert sha256(measured.graph) == candidate.onnx
     assert (parity.ok, parity.over, parity.offenders[0].row) == (False, 1, 3)
 
 

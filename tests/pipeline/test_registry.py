@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -22,7 +22,7 @@ from mlops_ci.core.signature import Column, Signature
 from mlops_ci.errors import ConfigurationError, IntegrityError, NotFoundError
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.ports import ObjectStore
-from tests.s3 import S3Server, serve
+from tests.stores import Place
 
 ROOT = Path(__file__).parents[2]
 HOLDOUT = sha256(b"holdout")
@@ -65,33 +65,6 @@ RELEASE = Release(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    url: str
-    options: Mapping[str, str]
-
-    def store(self) -> ObjectStore:
-        return open_store(self.url, options=self.options)
-
-    def registry(self) -> Registry:
-        """As another process would open it: it knows nothing yet."""
-        return Registry(self.store())
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with serve() as server:
-        yield server
-
-
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "local":
-        return Place(url=str(tmp_path / "store"), options={})
-    server: S3Server = request.getfixturevalue("s3")
-    return Place(url=server.new_bucket(), options=server.options)
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
     return open_store(str(tmp_path))
@@ -109,11 +82,11 @@ class TestBlobs:
 
         assert digest == sha256(b"\0model")
         assert place.registry().get_blob(digest) == b"\0model"
-        assert place.store().list("") == [f"blobs/sha256/{digest[:2]}/{digest}"]
+        assert place.open().list("") == [f"blobs/sha256/{digest[:2]}/{digest}"]
 
     def test_the_same_bytes_twice_are_one_blob(self, place: Place) -> None:
         assert place.registry().put_blob(b"x") == place.registry().put_blob(b"x")
-        assert len(place.store().list("")) == 1
+        assert len(place.open().list("")) == 1
 
     def test_json_is_kept_in_one_spelling(self, place: Place) -> None:
         one, other = place.registry().put_json({"b": 1, "a": [None]}), place.registry().put_json({"a": [None], "b": 1})
@@ -319,7 +292,7 @@ class TestReleases:
 
     def test_saving_it_again_changes_nothing(self, place: Place) -> None:
         assert place.registry().save_release(RELEASE) == place.registry().save_release(RELEASE)
-        assert len(place.store().list("releases")) == 1
+        assert len(place.open().list("releases")) == 1
 
     def test_a_release_that_is_not_there_is_not_found(self, place: Place) -> None:
         for name in (ID_OF_NOTHING, "0000000"):
