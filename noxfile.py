@@ -52,6 +52,18 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def simulations(session: nox.Session) -> None:
+    """Simulate what the gate promises, and write docs/simulations.md."""
+    session.run(sys.executable, "-m", "simulations", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(default=False)
+def estimators(session: nox.Session) -> None:
+    """Make docs/export-table.md, what is exported faithfully; `-- --check`, `-- --data FILE --target COLUMN`."""
+    session.run(sys.executable, "-m", "tests.estimators", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Walk the whole path on this machine."""
     session.run(sys.executable, "-m", "mlops_ci", "demo", *session.posargs)

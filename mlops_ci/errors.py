@@ -12,11 +12,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong: where it is (file and line, column, row), what it is, how to mend it."""
+    """One thing that is wrong: where it is (file and line, column, row), what it is, how to mend it.
+
+    `name` is the stable name of the check that found it, such as `target-leakage`; "" where it has none.
+    """
 
     where: str
     what: str
     fix: str = ""
+    name: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As `--json` shows it: `where`, `what`, `fix`, and `name` where there is one."""
+        value = {"where": self.where, "what": self.what, "fix": self.fix}
+        return value | {"name": self.name} if self.name else value
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

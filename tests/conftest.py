@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.stores import Place
 
 # What belongs to whoever runs the tests: credentials, the repository at hand, the CI job around them.
-FOREIGN = ("ACTIONS_", "AWS_", "AZURE_", "GITHUB_", "GIT_", "GOOGLE_", "MLOPS_", "RUNNER_", "XDG_")
+FOREIGN = ("ACTIONS_", "AWS_", "AZURE_", "GITHUB_", "GIT_", "GOOGLE_", "MLFLOW_", "MLOPS_", "RUNNER_", "XDG_")
 GIT_CONFIG = """\
 [user]
     name = A Tester

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import IO, TYPE_CHECKING
 
+from mlops_ci.core.naming import shown_name
 from mlops_ci.errors import DataGateError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _beginning(opened: IO[bytes], name: str) -> tuple[list[str], list[str]]:
             raise DataGateError(f"column {number} has no name", where=f"{name} line 1", fix=fix)
         if header.index(column) != number - 1:
             other = header.index(column) + 1
-            what = f"columns {other} and {number} are both called {column}"
+            what = f"columns {other} and {number} are both called {shown_name(column)}"
             raise DataGateError(what, where=f"{name} line 1", fix="rename or remove one of them")
     return header, first
 

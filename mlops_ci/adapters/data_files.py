@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from mlops_ci.adapters.csv_files import read_csv
+from mlops_ci.adapters.dvc import DvcPointer
 from mlops_ci.adapters.object_store import open_store
+from mlops_ci.core.naming import shown_name
 from mlops_ci.errors import ConfigurationError, DataGateError
 from mlops_ci.ports import ObjectStore
 
@@ -26,22 +29,22 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class _File:
-    """One file of the source: `name` is its path relative to the model's folder, or its URL."""
+    """One file of the source: `name` is its path relative to the model's folder, or its URL.
+
+    `path` is where it is, or should be, on this machine; None for an object of a store.
+    """
 
     name: str
+    content: Callable[[], IO[bytes]]
     path: Path | None = None
-    store: ObjectStore | None = None
-    key: str = ""
 
     @property
     def suffix(self) -> str:
-        return PurePosixPath(self.key or self.name).suffix.lower()
+        return PurePosixPath(self.name).suffix.lower()
 
     def open(self) -> IO[bytes]:
         try:
-            if self.path is not None:
-                return self.path.open("rb")
-            return io.BytesIO(b"" if self.store is None else self.store.get(self.key))
+            return self.content()
         except OSError as error:
             reason = error.strerror or str(error)
             raise DataGateError(f"cannot be read: {reason}", where=self.name, fix="make the file readable") from error
@@ -68,14 +71,22 @@ class LocalDataFiles:
         if "://" in source:
             return self._objects(source)
         if source.endswith(".dvc"):
-            return [_behind_pointer(source, root)]
+            return self._behind_pointer(source, root)
         paths = [root / source]
         if WILDCARDS & set(source):
             try:
                 paths = sorted(path for path in root.glob(source) if path.is_file())
             except (ValueError, NotImplementedError) as error:
                 raise ConfigurationError(f"data.source is no usable pattern: {error}", where=source) from error
-        return _existing(source, [_File(name=_relative(path, root), path=path) for path in paths])
+        return _existing(source, [_local(path, root) for path in paths])
+
+    def _behind_pointer(self, source: str, root: Path) -> list[_File]:
+        """The data that a DVC pointer stands for; of a folder only what is data by its name."""
+        pointer = DvcPointer(root / source, name=source, options=self._options)
+        files = [_File(name=_relative(file.path, root), content=partial(pointer.open, file)) for file in pointer.files]
+        if len(files) > 1:
+            files = [file for file in files if file.suffix in CSV + PARQUET]
+        return _existing(source, files)
 
     def _objects(self, source: str) -> list[_File]:
         """Objects under the URL's folder whose name matches; the part before the first wildcard is listed."""
@@ -86,9 +97,8 @@ class LocalDataFiles:
         store = open_store(f"{scheme}://{bucket}/{folder}", options=self._options)
         prefix = f"{folder}/" if folder else ""
         keys = sorted(key for key in store.list("") if _matches(f"{prefix}{key}", pattern))
-        return _existing(
-            source, [_File(name=f"{scheme}://{bucket}/{prefix}{key}", store=store, key=key) for key in keys]
-        )
+        place = f"{scheme}://{bucket}/{prefix}"
+        return _existing(source, [_File(name=f"{place}{key}", content=partial(_get, store, key)) for key in keys])
 
 
 def _matches(path: str, pattern: str) -> bool:
@@ -116,35 +126,15 @@ def _existing(source: str, files: Sequence[_File]) -> list[_File]:
     return list(files)
 
 
-def _behind_pointer(source: str, root: Path) -> _File:
-    """The file that a DVC pointer names, once its digest is proved to be the pointer's."""
-    import yaml
+def _local(path: Path, root: Path) -> _File:
+    def content() -> IO[bytes]:
+        return path.open("rb")
 
-    try:
-        pointer = yaml.load((root / source).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        (out,) = pointer["outs"]
-        md5, name = str(out["md5"]), str(out["path"])
-    except OSError as error:
-        raise DataGateError("there is no such DVC pointer", where=source, fix="dvc add the data") from error
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
-        raise DataGateError("is no DVC pointer to one file (outs: md5, path)", where=source) from error
-    if md5.endswith(".dir"):
-        raise DataGateError("points to a folder; only a file is supported", where=source, fix="dvc add the file itself")
-    path = (root / source).parent / name
-    fix = f"dvc pull {source}"
-    if not path.is_file():
-        raise DataGateError(f"points to {name}, which is not here", where=source, fix=fix)
-    (file,) = _existing(source, [_File(name=_relative(path, root), path=path)])
-    if md5 not in (_digest(file, hashlib.md5(usedforsecurity=False)), _dos2unix_md5(path, out)):
-        raise DataGateError(f"{name} is not the file that the pointer names (MD5)", where=source, fix=fix)
-    return file
+    return _File(name=_relative(path, root), content=content, path=path)
 
 
-def _dos2unix_md5(path: Path, out: Mapping[str, Any]) -> str:
-    """DVC before 3 (no `hash` in the pointer) took the MD5 of a text with Unix line ends, whatever it has on disk."""
-    if "hash" in out:
-        return ""
-    return hashlib.md5(path.read_bytes().replace(b"\r\n", b"\n"), usedforsecurity=False).hexdigest()
+def _get(store: ObjectStore, key: str) -> IO[bytes]:
+    return io.BytesIO(store.get(key))
 
 
 def _digest(file: _File, state: hashlib._Hash) -> str:
@@ -172,7 +162,9 @@ def _read_parquet(opened: IO[bytes], *, name: str) -> DataFrame:
         raise DataGateError(f"is no readable Parquet file: {_first_line(error)}", where=name) from error
     twice = sorted({column for column in table.column_names if table.column_names.count(column) > 1})
     if twice:
-        raise DataGateError(f"has the column {twice[0]} more than once", where=name, fix="rename one of them")
+        raise DataGateError(
+            f"has the column {shown_name(twice[0])} more than once", where=name, fix="rename one of them"
+        )
     # An index that pandas stored is an ordinary column to us, so the file means the same to everybody who reads it.
     return table.replace_schema_metadata(None).to_pandas()
 
@@ -182,8 +174,8 @@ def _concatenated(names: Sequence[str], frames: Sequence[DataFrame]) -> DataFram
 
     first = frames[0]
     for name, frame in zip(names[1:], frames[1:], strict=True):
-        missing = [str(column) for column in first.columns if column not in frame.columns]
-        extra = [str(column) for column in frame.columns if column not in first.columns]
+        missing = [shown_name(column) for column in first.columns if column not in frame.columns]
+        extra = [shown_name(column) for column in frame.columns if column not in first.columns]
         if missing or extra:
             what = "; ".join(
                 f"{verb} {', '.join(columns)}" for verb, columns in (("lacks", missing), ("adds", extra)) if columns
@@ -204,7 +196,9 @@ def _same_kinds(names: Sequence[str], frames: Sequence[DataFrame]) -> None:
         }
         if len(set(kinds.values())) > 1:
             text = ", ".join(f"{kind} in {name}" for name, kind in kinds.items())
-            raise DataGateError(f"column {column} is {text}", where=names[0], fix="write it the same way in all files")
+            raise DataGateError(
+                f"column {shown_name(column)} is {text}", where=names[0], fix="write it the same way in all files"
+            )
 
 
 def _kind(series: Series) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 STORE_OPTIONS = ("AWS_", "AZURE_", "GOOGLE_")
+TRACKING = "MLFLOW_TRACKING_"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What mlops-ci takes from its environment. Credentials stay in `store_options`, which is never printed."""
+    """What mlops-ci takes from its environment. Credentials stay in `store_options` and `tracking`, never printed."""
 
     store: str
     actor: str
@@ -20,6 +23,9 @@ class Environment:
     step_summary: Path | None
     step_output: Path | None
     store_options: Mapping[str, str]
+    engine: str = ""
+    jobs: str = ""
+    tracking: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Environment(store={self.store!r}, actor={self.actor!r}, in_actions={self.in_actions})"
@@ -35,6 +41,12 @@ def read_environment() -> Environment:
         step_summary=_path(variables.get("GITHUB_STEP_SUMMARY")),
         step_output=_path(variables.get("GITHUB_OUTPUT")),
         store_options={key: value for key, value in variables.items() if key.startswith(STORE_OPTIONS)},
+        engine=variables.get("MLOPS_ENGINE", ""),
+        jobs=variables.get("MLOPS_JOBS", ""),
+        tracking={
+            key.removeprefix(TRACKING).lower(): value for key, value in variables.items() if key.startswith(TRACKING)
+        }
+        | {"timeout": variables.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "")},
     )
 
 
@@ -48,6 +60,24 @@ def settle_libraries() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+@contextmanager
+def thread_variables(count: int) -> Iterator[None]:
+    """Until the block ends every numeric library reads here that it may use that many threads.
+
+    Libraries look when they are loaded, and scikit-learn again at each fit, where it alone lets it exceed the cores.
+    """
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def child_environment() -> dict[str, str]:

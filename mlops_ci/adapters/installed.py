@@ -10,6 +10,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from mlops_ci.adapters.local_engine import cores
 from mlops_ci.adapters.user_code import source_digests
 from mlops_ci.core.digest import digest_of
 
@@ -36,6 +37,28 @@ class InstalledPackages:
             "machine": platform.machine(),
             **dict(sorted(found.items())),
         }
+
+    def machine(self) -> Mapping[str, str]:
+        from threadpoolctl import threadpool_info
+
+        pools = {pool["user_api"]: pool for pool in threadpool_info()}
+        blas = pools.get("blas", {})
+        found = {
+            "processor": _processor(),
+            "cores": str(cores()),
+            "blas": " ".join(str(blas[key]) for key in ("internal_api", "version", "architecture") if blas.get(key)),
+        }
+        return {key: value for key, value in found.items() if value}
+
+
+def _processor() -> str:
+    """The model's name where the system gives it, such as `AMD EPYC 7763 64-Core Processor`."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def _distributions_of(imports: Collection[str]) -> list[str]:

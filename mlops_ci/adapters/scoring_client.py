@@ -63,7 +63,10 @@ class HttpScoringClient:
         return metadata
 
     def score(self, url: str, records: Sequence[Mapping[str, Any]], signature: Signature) -> Answer:
-        body = json.dumps([_plain(record) for record in records], allow_nan=False, ensure_ascii=False).encode()
+        try:
+            body = json.dumps([_plain(record) for record in records], allow_nan=False, ensure_ascii=False).encode()
+        except ValueError as problem:  # an infinity, or half of a character
+            return Answer(predictions=None, release="", milliseconds=0.0, error=f"JSON cannot say the rows: {problem}")
         start = time.perf_counter()
         response, error = self._ask("POST", f"{url}/score", body)
         milliseconds = (time.perf_counter() - start) * 1000

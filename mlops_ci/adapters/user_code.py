@@ -25,6 +25,10 @@ class PythonUserCode:
     def __init__(self) -> None:
         self._open: list[Path] = []
 
+    def __reduce__(self) -> tuple[type[PythonUserCode], tuple[()]]:
+        """In another process no session is open yet."""
+        return PythonUserCode, ()
+
     def digests(self, root: Path) -> Mapping[str, str]:
         return source_digests(root)
 

@@ -77,7 +77,7 @@ def verify_log(arguments: argparse.Namespace, context: Context) -> Outcome:
                 "head": head.digest if head else None,
                 "anchors": len(anchors_in(messages)),
                 "ok": not verification.problems,
-                "problems": [vars(problem) for problem in verification.problems],
+                "problems": [problem.to_json() for problem in verification.problems],
             }
         )
     lines = [

@@ -17,14 +17,18 @@ from mlops_ci.pipeline.registry import Registry
 from mlops_ci.ports import (
     BatchFiles,
     Clock,
+    Conformal,
     Console,
     DataFiles,
+    Engine,
+    Explainer,
     Exporter,
     Installation,
     ModelRuntime,
     ObjectStore,
     ScoringClient,
     Target,
+    Tracker,
     UserCode,
 )
 
@@ -124,6 +128,12 @@ class Context:
 
         return InstalledPackages()
 
+    def engine(self, config: ModelConfig) -> Engine:
+        """Where the model's search runs: as `mlops.yaml` says, unless this machine's environment says otherwise."""
+        from mlops_ci.adapters.engines import choose_engine
+
+        return choose_engine(self.environment.engine or config.train.engine, self.environment.jobs)
+
     @cached_property
     def batch_files(self) -> BatchFiles:
         from mlops_ci.adapters.batch_files import LocalBatchFiles
@@ -141,6 +151,28 @@ class Context:
         from mlops_ci.scoring.model import OnnxRuntime
 
         return OnnxRuntime()
+
+    def explainer(self, config: ModelConfig) -> Explainer | None:
+        """Raises ConfigurationError where the model asks for SHAP values and the extra is not installed."""
+        from mlops_ci.adapters.shap_values import ShapExplainer
+
+        return ShapExplainer() if config.train.diagnostics.shap else None
+
+    def conformal(self, config: ModelConfig) -> Conformal | None:
+        """Raises ConfigurationError where the model asks for prediction intervals and the extra is not installed."""
+        from mlops_ci.adapters.conformal import MapieConformal
+
+        return None if config.train.diagnostics.prediction_intervals is None else MapieConformal()
+
+    @cached_property
+    def tracker(self) -> Tracker | None:
+        """Where the environment names a tracking server, and only there."""
+        from mlops_ci.adapters.mlflow_tracking import MlflowTracker
+
+        tracking = self.environment.tracking
+        uri, timeout = tracking.get("uri", "").strip(), tracking.get("timeout", "")
+        limit = {"seconds": float(timeout)} if timeout.isdecimal() and int(timeout) else {}
+        return MlflowTracker(uri, credentials=tracking, console=self.console, **limit) if uri else None
 
     @cached_property
     def client(self) -> ScoringClient:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from mlops_ci.cli.context import Context
 from mlops_ci.config.types import ModelConfig
+from mlops_ci.core.data_change import AcceptedData
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import Candidate, Release
+from mlops_ci.errors import NotFoundError, OutsideError
 from mlops_ci.pipeline import reference
 from mlops_ci.pipeline.check import CheckResult
 from mlops_ci.pipeline.desired_state import read_desired
@@ -19,6 +21,7 @@ from mlops_ci.pipeline.train import TrainResult, train
 
 if TYPE_CHECKING:
     from mlops_ci.pipeline.dataset import Dataset
+    from mlops_ci.pipeline.division import Parts
 
 
 class ModelRun:
@@ -37,7 +40,31 @@ class ModelRun:
     def checked(self) -> CheckResult:
         from mlops_ci.pipeline.check import check
 
-        return check(self.config, self.context.data, self.context.user_code)
+        context = self.context
+        return check(self.config, context.data, context.user_code, clock=context.clock, accepted=self.accepted)
+
+    @cached_property
+    def accepted(self) -> AcceptedData | None:
+        """The data of the champion, or of the newest version where there is none; None where there is neither.
+
+        Without limits in the data schema a store that is out of reach keeps nobody from checking data.
+        """
+        context, schema = self.context, self.config.data.schema
+        try:
+            if self.champion is not None:
+                lock, version = self.champion.lock, self.champion.version
+            elif versions := context.registry.versions(self.config.model):
+                lock, version = versions[-1].lock, versions[-1].version
+            else:
+                return None
+            candidate = context.registry.find_candidate(self.config.model, lock)
+            profile = context.registry.get_json(candidate.profile) if candidate else None
+        except (NotFoundError, OutsideError) as error:
+            if schema is not None and schema.limits_change:
+                raise
+            context.console.warn(f"the data are not compared with those accepted last: {error.what}")
+            return None
+        return AcceptedData(name=f"version {version}", profile=profile) if profile else None
 
     @cached_property
     def trained(self) -> TrainResult:
@@ -50,35 +77,49 @@ class ModelRun:
             installed=context.installed,
             exporter=context.exporter,
             runtime=context.runtime,
+            engine=context.engine(self.config),
             registry=context.registry,
             console=context.console,
             clock=context.clock,
             commit=(repository.commit() or "") if repository else "",
-            checked=self.__dict__.get("checked"),
+            checked=lambda: self.checked,
+            explainer=context.explainer(self.config),
+            conformal=context.conformal(self.config),
         )
 
     @property
     def candidate(self) -> Candidate:
         return self.trained.candidate
 
-    @cached_property
+    @property
+    def parts(self) -> Parts:
+        """Training rows, holdout and validation sets."""
+        return self.checked.divided()
+
+    @property
     def split(self) -> tuple[Dataset, Dataset]:
         """Training rows and holdout."""
-        from mlops_ci.pipeline.dataset import build_dataset, split_dataset
-
-        return split_dataset(build_dataset(self.checked.passed(), self.config), self.config)
+        return self.parts.training, self.parts.holdout
 
     @cached_property
     def exported(self) -> ExportResult:
+        """The graph, once its parity is proved; then it is also in the folder."""
+        from mlops_ci.adapters.atomic_file import write_atomically
+
         context = self.context
-        return export(
+        result = export(
             self.candidate,
             self.config,
             registry=context.registry,
             runtime=context.runtime,
             holdout=self.split[1],
-            path=self.folder / "model.onnx",
         )
+        write_atomically(self.graph, result.graph)
+        return result
+
+    @property
+    def graph(self) -> Path:
+        return self.folder / "model.onnx"
 
     @cached_property
     def native_answers(self) -> Predictions:
@@ -97,12 +138,13 @@ class ModelRun:
     @cached_property
     def evaluated(self) -> Evaluation:
         context = self.context
-        training, holdout = self.split
         return evaluate(
             self.config,
             self.candidate,
-            training=training,
-            holdout=holdout,
+            training=self.parts.training,
+            holdout=self.parts.holdout,
+            validation=self.parts.validation,
+            data=self.checked.to_report_json(),
             champion=self.champion,
             registry=context.registry,
             runtime=context.runtime,

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from mlops_ci import __version__
 from mlops_ci.adapters.environment import Environment, read_environment, settle_libraries
-from mlops_ci.cli import asking, releasing, running, starting, steps
+from mlops_ci.cli import asking, backtesting, inferring, releasing, reproducing, running, starting, steps
 from mlops_ci.cli.command import Command, Outcome
 from mlops_ci.cli.console import StderrConsole
 from mlops_ci.cli.output import error_outcome, show_error, show_outcome
@@ -23,9 +23,12 @@ from mlops_ci.ports import Console
 
 COMMANDS: tuple[Command, ...] = (
     *starting.COMMANDS,
+    *inferring.COMMANDS,
     *steps.COMMANDS,
+    *backtesting.COMMANDS,
     *releasing.COMMANDS,
     *asking.COMMANDS,
+    *reproducing.COMMANDS,
     *running.COMMANDS,
 )
 

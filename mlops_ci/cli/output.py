@@ -25,7 +25,7 @@ def error_value(error: MlopsError) -> dict[str, Any]:
         "where": error.where,
         "what": error.what,
         "fix": error.fix,
-        "problems": [vars(problem) for problem in error.problems],
+        "problems": [problem.to_json() for problem in error.problems],
     }
     return {"error": details, "exit_code": error.exit_code}
 

@@ -36,10 +36,12 @@ def release_model(context: Context, config: ModelConfig) -> Outcome:
         candidate=run.candidate,
         commit=context.repository.commit() or "",
         verdict=evaluation.judgement.verdict,
+        waived=evaluation.judgement.waived,
         golden=choose_golden(run.split[1].columns, run.native_answers),
         evidence={
             "evaluation": evaluation.digest,
             "parity": context.registry.put_json(run.exported.parity.to_json()),
+            **({"probes": run.candidate.probes} if run.candidate.probes else {}),
         },
     )
     release = register(registration, registry=context.registry, log=context.log, actor=context.actor)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_ci.cli.command import Command, Outcome, model_argument, option
 from mlops_ci.cli.output import error_outcome, show_error
+from mlops_ci.cli.tracking import track
 from mlops_ci.errors import DataGateError, MlopsError, ModelGateBlocked, ParityError, Problem
 
 if TYPE_CHECKING:
@@ -49,23 +50,17 @@ def ci(arguments: argparse.Namespace, context: Context) -> Outcome:
     """All steps of one model or more; the exit code is that of the first that failed, once all have been tried."""
     names = arguments.models or (context.models() if arguments.all else [None])
     if len(names) == 1:
-        result = _pull_request(context, names[0])
-        results, value = [result], result.value
-    else:
-        results = [_attempt(context, name) for name in names]
-        value = {"models": [result.value for result in results]}
-    evaluations = [result.evaluation for result in results if result.evaluation]
-    text, summary = "\n".join(result.text for result in results), ""
-    if evaluations:
-        written = _write_reports(evaluations, context.work / "reports")
-        value = {**value, "report": {"markdown": str(written.markdown), "html": str(written.html)}}
-        text += f"\nreport: {written.html}"
-        summary = written.text
+        names = [context.config(names[0]).model]  # without its configuration there is nothing to report on
+    results = [_attempt(context, name) for name in names]
+    value: dict[str, Any] = {"models": [result.value for result in results]} if len(names) > 1 else results[0].value
+    written = _write_reports([result.reported() for result in results], context.work / "reports")
+    value = {**value, "report": {"markdown": str(written.markdown), "html": str(written.html)}}
+    track(context, [result.evaluation for result in results if result.evaluation], [written.markdown, written.html])
     return Outcome(
         value=value,
-        text=text,
+        text="\n".join([*(result.text for result in results), f"report: {written.html}"]),
         code=next((result.code for result in results if result.code), 0),
-        summary=summary,
+        summary=written.text,
         problems=[problem for result in results for problem in result.problems],
     )
 
@@ -88,8 +83,15 @@ class _Result:
         if outcome.code and not self.code:
             self.value["failed"], self.code = step, outcome.code
 
+    def reported(self) -> Mapping[str, Any]:
+        """What the report shows of this model: the evaluation, or what kept it from being made."""
+        if self.evaluation:
+            return self.evaluation
+        problems = [problem.to_json() for problem in self.problems]
+        return {"model": self.value["model"], "failed": self.value["failed"], "data": {"problems": problems}}
 
-def _pull_request(context: Context, name: str | None) -> _Result:
+
+def _pull_request(context: Context, name: str) -> _Result:
     """The steps in order. A model that cannot be exported is still judged: its verdict is `parity`."""
     from mlops_ci.cli.judging import ModelRun
 
@@ -104,7 +106,7 @@ def _pull_request(context: Context, name: str | None) -> _Result:
     return result
 
 
-def _attempt(context: Context, name: str | None) -> _Result:
+def _attempt(context: Context, name: str) -> _Result:
     """Like `_pull_request`, but an error of one model keeps no other from being judged."""
     try:
         return _pull_request(context, name)
@@ -123,18 +125,10 @@ def _run(arguments: argparse.Namespace, context: Context) -> ModelRun:
 
 def _check(run: ModelRun) -> Outcome:
     result = run.checked
-    value = {
-        "model": result.model,
-        "ok": result.ok,
-        "problems": [vars(problem) for problem in result.problems],
-        "warnings": [vars(warning) for warning in result.warnings],
-        "rows": result.rows,
-        "data_digest": result.data_digest,
-    }
     lines = [f"{result.model}: {result.rows} rows, data {'fit to train on' if result.ok else 'NOT fit to train on'}"]
     lines += [f"  {problem}" for problem in result.problems] + [f"  warning: {warning}" for warning in result.warnings]
     code = 0 if result.ok else DataGateError.exit_code
-    return Outcome(value=value, text="\n".join(lines), code=code, problems=result.problems)
+    return Outcome(value=result.to_json(), text="\n".join(lines), code=code, problems=result.problems)
 
 
 def _train(run: ModelRun) -> Outcome:
@@ -142,22 +136,29 @@ def _train(run: ModelRun) -> Outcome:
     how = "found in the cache" if result.cached else f"trained in {result.seconds:.1f} s"
     # a dot marks what is no metric on the holdout: those on training rows, and the dummy model's
     shown = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items() if "." not in name)
-    return Outcome(value=result.to_json(), text=f"{result.model}: lock {result.lock[:12]} {how}; {shown}")
+    text = f"{result.model}: lock {result.lock[:12]} {how}; {shown}"
+    if result.best_params is not None:
+        text += f"\n  best of the search: {', '.join(f'{name}={item}' for name, item in result.best_params.items())}"
+    return Outcome(value=result.to_json(), text=text)
 
 
 def _export(run: ModelRun) -> Outcome:
+    from mlops_ci.pipeline.export import AnswersDiffer
+
     try:
         result = run.exported
     except ParityError as error:
         failed = error_outcome(error)
-        nothing = {"model": run.config.model, "onnx": None, "digest": None, "parity": None}
+        parity = error.parity.to_json() if isinstance(error, AnswersDiffer) else None
+        nothing = {"model": run.config.model, "onnx": None, "digest": None, "parity": parity}
         return replace(failed, value={**nothing, **failed.value}, text=f"{run.config.model}: {error}")
-    parity = result.parity
+    found = result.parity
+    made = found.rows - sum(kind.rows for kind in found.kinds if kind.kind == "holdout")
     text = (
-        f"{run.config.model}: ONNX {result.digest[:12]} answers as the native model does on {parity.rows} rows "
-        f"(largest difference {parity.max_abs_diff:.2g}, {parity.flips} labels differ)"
+        f"{run.config.model}: ONNX {result.digest[:12]} answers as the native model does on {found.rows} rows, "
+        f"{made} of them adversarial (largest difference {found.max_abs_diff:.2g}, {found.flips} labels differ)"
     )
-    return Outcome(value={"model": run.config.model, **result.to_json()}, text=text)
+    return Outcome(value={"model": run.config.model, "onnx": str(run.graph), **result.to_json()}, text=text)
 
 
 def _evaluate(run: ModelRun) -> Outcome:

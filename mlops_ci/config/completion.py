@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.config.diagnostics import complete_diagnostics, with_diagnostics_defaults
 from mlops_ci.config.durations import duration
+from mlops_ci.config.schema_types import DataSchema
+from mlops_ci.config.search import complete_search, with_search_defaults
 from mlops_ci.config.types import (
     ApprovalsConfig,
+    CardConfig,
     DataConfig,
-    DataSchema,
     EnvironmentConfig,
     FairnessConfig,
     GateConfig,
@@ -26,6 +29,8 @@ from mlops_ci.config.types import (
     SliceConfig,
     SplitConfig,
     TrainConfig,
+    ValidationConfig,
+    ValidationSetConfig,
     WaiverConfig,
 )
 from mlops_ci.config.vocabulary import DEFAULT_METRIC
@@ -37,7 +42,7 @@ _ENVIRONMENTS: Values = {"qa": {}, "production": {}}
 def complete(value: Values, *, path: Path, schema: DataSchema | None) -> ModelConfig:
     """The configuration that the valid `value` of the file at `path` declares."""
     filled = with_defaults(value)
-    split, parity = filled["split"], filled["parity"]
+    parity = filled["parity"]
     image = filled.get("image")
     return ModelConfig(
         root=path.parent,
@@ -45,10 +50,11 @@ def complete(value: Values, *, path: Path, schema: DataSchema | None) -> ModelCo
         model=filled["model"],
         task=filled["task"],
         data=_data(filled["data"], schema),
-        split=SplitConfig(strategy=split["strategy"], holdout=float(split["holdout"]), seed=int(split["seed"])),
+        split=_split(filled["split"]),
         train=_train(filled["train"]),
         gate=_gate(filled["gate"]),
         parity=ParityConfig(atol=float(parity["atol"]), max_flips=int(parity["max_flips"])),
+        card=CardConfig(**{**filled["card"], "owners": tuple(filled["card"]["owners"])}),
         image=ImageConfig(**image) if image else None,
         environments=tuple(_environment(name, each) for name, each in filled["environments"].items()),
         monitor=_monitor(filled["monitor"]),
@@ -65,26 +71,52 @@ def with_defaults(value: Values) -> dict[str, Any]:
     strategy = "random" if task == "regression" else "stratified"
     filled = dict(value) | {
         "data": {"features": [], **value["data"]},
-        "split": {"strategy": strategy, "holdout": 0.2, "seed": 0} | value.get("split", {}),
-        "train": {"params": {}, "engine": "local", "seed": 0} | value["train"],
-        "gate": _gate_with_defaults(value.get("gate", {}), DEFAULT_METRIC[task]),
+        "split": _split_with_defaults({"strategy": strategy} | value.get("split", {}), value["data"]),
+        "train": {"params": {}, "engine": "local", "seed": 0, "threads": 2} | value["train"],
+        "gate": _gate_with_defaults(
+            value.get("gate", {}), DEFAULT_METRIC[task], value.get("split", {}).get("validation", ())
+        ),
         "parity": {"atol": 1e-5, "max_flips": 0} | value.get("parity", {}),
         "environments": _environments_with_defaults(value.get("environments", _ENVIRONMENTS)),
         "monitor": {"window": "7d", "false_alarms_per_month": 1.0, "min_rows": 200} | value.get("monitor", {}),
         "retrain": {"on": [], "cooldown": "1d"} | value.get("retrain", {}),
     }
     if "search" in value["train"]:
-        filled["train"]["search"] = {"method": "halving", "cv": 5} | value["train"]["search"]
+        filled["train"]["search"] = with_search_defaults(value["train"]["search"], filled)
+    filled["train"]["diagnostics"] = with_diagnostics_defaults(value["train"].get("diagnostics", {}))
+    prose = dict.fromkeys(("description", "intended_use", "out_of_scope", "limitations"), "")
+    filled["card"] = {**prose, "owners": [], **value.get("card", {})}
     if "image" in value:
         filled["image"] = {"base": "python:3.11-slim"} | value["image"]
     return filled
 
 
-def _gate_with_defaults(gate: Values, metric: str) -> dict[str, Any]:
+def _split_with_defaults(split: Values, data: Values) -> dict[str, Any]:
+    """A validation set goes by the column that plays the part in the data, unless it names another."""
+    filled: dict[str, Any] = {"holdout": 0.2, "seed": 0, "validation": [], **split}
+    columns = {"group": data.get("group"), "time": data.get("time"), "stratified": data["target"]}
+    filled["validation"] = [
+        ({"by": columns[each["strategy"]]} if each["strategy"] in columns else {})
+        | {"share": 0.1, "seed": filled["seed"]}
+        | each
+        for each in filled["validation"]
+    ]
+    return filled
+
+
+def _gate_with_defaults(gate: Values, metric: str, validation_sets: Sequence[Values]) -> dict[str, Any]:
     primary = {"metric": metric, "margin": 0.0, "alpha": 0.05} | gate.get("primary", {})
     slices = [{"metric": primary["metric"], "min_rows": 200} | each for each in gate.get("slices", ())]
-    lists: dict[str, Any] = {"guardrails": [], "fairness": [], "waivers": [], "ships": ["first", "superior"]}
-    return lists | {"looks": 20, "resamples": 2000} | dict(gate) | {"primary": primary, "slices": slices}
+    limits = {each["name"]: each for each in gate.get("validation", ())}
+    validation = [
+        {"name": each["name"], "metric": primary["metric"], "max_drop": primary["margin"], "min_rows": 200}
+        | limits.get(each["name"], {})
+        for each in validation_sets
+    ]
+    fairness = [{"min_rows": 200} | each for each in gate.get("fairness", ())]
+    lists: dict[str, Any] = {"guardrails": [], "waivers": [], "ships": ["first", "superior"]}
+    judged = {"primary": primary, "slices": slices, "validation": validation, "fairness": fairness}
+    return lists | {"looks": 20, "spending": "front", "resamples": 2000} | dict(gate) | judged
 
 
 def _environments_with_defaults(environments: Values) -> dict[str, Any]:
@@ -106,13 +138,31 @@ def _data(data: Values, schema: DataSchema | None) -> DataConfig:
     )
 
 
+def _split(split: Values) -> SplitConfig:
+    sets = (
+        ValidationSetConfig(
+            name=each["name"],
+            strategy=each["strategy"],
+            by=each.get("by"),
+            share=float(each["share"]),
+            seed=int(each["seed"]),
+        )
+        for each in split["validation"]
+    )
+    return SplitConfig(
+        strategy=split["strategy"], holdout=float(split["holdout"]), seed=int(split["seed"]), validation=tuple(sets)
+    )
+
+
 def _train(train: Values) -> TrainConfig:
     return TrainConfig(
         entrypoint=train["entrypoint"],
         params=train["params"],
-        search=train.get("search"),
+        search=complete_search(train["search"]) if "search" in train else None,
         engine=train["engine"],
         seed=int(train["seed"]),
+        threads=int(train["threads"]),
+        diagnostics=complete_diagnostics(train["diagnostics"]),
     )
 
 
@@ -122,10 +172,10 @@ def _gate(gate: Values) -> GateConfig:
         primary=PrimaryConfig(metric=primary["metric"], margin=float(primary["margin"]), alpha=float(primary["alpha"])),
         guardrails=tuple(_guardrail(each) for each in gate["guardrails"]),
         slices=tuple(_slice(each) for each in gate["slices"]),
-        fairness=tuple(
-            FairnessConfig(by=each["by"], metric=each["metric"], max=float(each["max"])) for each in gate["fairness"]
-        ),
+        validation=tuple(_validation(each) for each in gate["validation"]),
+        fairness=tuple(_fairness(each) for each in gate["fairness"]),
         looks=int(gate["looks"]),
+        spending=gate["spending"],
         waivers=tuple(
             WaiverConfig(**{**each, "expires": date.fromisoformat(each["expires"])}) for each in gate["waivers"]
         ),
@@ -135,17 +185,32 @@ def _gate(gate: Values) -> GateConfig:
 
 
 def _guardrail(guardrail: Values) -> GuardrailConfig:
-    low, high = guardrail.get("min"), guardrail.get("max")
-    return GuardrailConfig(
-        metric=guardrail["metric"],
-        min=None if low is None else float(low),
-        max=None if high is None else float(high),
-    )
+    return GuardrailConfig(metric=guardrail["metric"], min=_limit(guardrail, "min"), max=_limit(guardrail, "max"))
+
+
+def _limit(limited: Values, key: str) -> float | None:
+    return None if limited.get(key) is None else float(limited[key])
 
 
 def _slice(each: Values) -> SliceConfig:
     return SliceConfig(
         by=each["by"], metric=each["metric"], max_drop=float(each["max_drop"]), min_rows=int(each["min_rows"])
+    )
+
+
+def _validation(each: Values) -> ValidationConfig:
+    return ValidationConfig(
+        name=each["name"], metric=each["metric"], max_drop=float(each["max_drop"]), min_rows=int(each["min_rows"])
+    )
+
+
+def _fairness(each: Values) -> FairnessConfig:
+    return FairnessConfig(
+        by=each["by"],
+        metric=each["metric"],
+        min=_limit(each, "min"),
+        max=_limit(each, "max"),
+        min_rows=int(each["min_rows"]),
     )
 
 

@@ -102,6 +102,9 @@ def _value_wrong(violation: Violation) -> Complaint:
 
 
 def _type(violation: Violation) -> tuple[str, str]:
+    if isinstance(violation.wanted, list):
+        wanted = " or ".join(_WANTED[each][0] for each in violation.wanted)
+        return f"must be {wanted}, but is {described(violation.value)}", _instruction(violation)
     wanted, example = _WANTED[violation.wanted]
     what = f"must be {wanted}, but is {described(violation.value)}"
     if violation.value is None:

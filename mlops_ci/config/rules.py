@@ -13,7 +13,8 @@ from typing import Any
 
 from mlops_ci.config.document import Complaint, KeyPath
 from mlops_ci.config.durations import duration
-from mlops_ci.config.vocabulary import METRICS, OPERATIONAL
+from mlops_ci.config.search import SEARCH_RULES
+from mlops_ci.config.vocabulary import FAIRNESS_METRICS, METRICS, OPERATIONAL
 from mlops_ci.config.wording import choice, shown
 
 Values = Mapping[str, Any]
@@ -28,16 +29,15 @@ def metrics_suit_the_task(model: Values) -> Iterator[Complaint]:
     known = METRICS[task]
     places: list[tuple[KeyPath, Any, tuple[str, ...]]] = [(("gate", "primary"), gate.get("primary"), known)]
     places += [(path, each, (*known, *OPERATIONAL)) for path, each in _items(model, "gate", "guardrails")]
-    places += [(path, each, known) for path, each in _items(model, "gate", "slices")]
+    places += [(path, each, known) for key in ("slices", "validation") for path, each in _items(model, "gate", key)]
+    places += [(("train", "search"), _mapping(model, "train").get("search"), known)]
+    places += [(path, each, FAIRNESS_METRICS[task]) for path, each in _items(model, "gate", "fairness")]
     for path, each, names in places:
         metric = (each or {}).get("metric")
         if metric is not None and metric not in names:
             where = (*path, "metric")
             what = f"{shown(where)} is '{metric}', which does not suit the task {task}"
             yield Complaint(path=where, what=what, fix=choice(metric, names))
-    if task == "regression" and gate.get("fairness"):
-        what = "gate.fairness compares decisions, which regression does not make"
-        yield Complaint(path=("gate", "fairness"), what=what, fix="remove it, or limit gate.slices instead")
 
 
 def guardrails_have_a_limit(model: Values) -> Iterator[Complaint]:
@@ -51,6 +51,27 @@ def guardrails_have_a_limit(model: Values) -> Iterator[Complaint]:
             yield Complaint(path=path, what=what, fix="exchange the two")
 
 
+def fairness_has_the_limit_that_fits(model: Values) -> Iterator[Complaint]:
+    """The more unlike, the larger a difference and the smaller a ratio: only one of the limits can guard each."""
+    for path, rule in _items(model, "gate", "fairness"):
+        metric, low, high = rule.get("metric"), rule.get("min"), rule.get("max")
+        if metric is None:
+            continue
+        fits, other = ("min", "max") if metric.endswith("_ratio") else ("max", "min")
+        if other in rule:
+            what = f"{shown(path)} limits {metric} by {other}, which lets every unlikeness pass"
+            yield Complaint(path=(*path, other), what=what, fix=f"limit it by {fits}")
+        elif fits not in rule:
+            what = f"{shown(path)} has no {fits}, so it guards nothing"
+            yield Complaint(path=path, what=what, fix=f"add {fits}")
+        elif fits == "min" and low is not None and low > 1:
+            what = f"{shown((*path, 'min'))} is {low}, and no ratio is above 1, so nothing can pass"
+            yield Complaint(path=(*path, "min"), what=what, fix="write a number from 0 to 1, such as 0.8")
+        elif fits == "max" and high is not None and high < 0:
+            what = f"{shown((*path, 'max'))} is {high}, and no difference is below 0, so nothing can pass"
+            yield Complaint(path=(*path, "max"), what=what, fix="write a number from 0 up, such as 0.1")
+
+
 def split_has_what_it_needs(model: Values) -> Iterator[Complaint]:
     strategy = _mapping(model, "split").get("strategy")
     path = ("split", "strategy")
@@ -60,6 +81,42 @@ def split_has_what_it_needs(model: Values) -> Iterator[Complaint]:
     if strategy == "stratified" and model.get("task") == "regression":
         what = "split.strategy is 'stratified', which needs classes, but the task is regression"
         yield Complaint(path=path, what=what, fix="use one of: random, group, time")
+
+
+def validation_sets_have_what_they_need(model: Values) -> Iterator[Complaint]:
+    data = model.get("data")
+    for path, each in _items(model, "split", "validation"):
+        strategy, by = each.get("strategy"), "by" in each
+        if strategy in ("time", "group") and not by and data is not None and strategy not in data:
+            what = f"{shown(path)} is cut by {strategy}, but has no `by`, and data.{strategy} names no column"
+            yield Complaint(path=path, what=what, fix=f"add by: COLUMN, or data.{strategy}")
+        if strategy == "stratified" and not by and model.get("task") == "regression":
+            what = f"{shown(path)} is stratified, which needs classes, but has no `by`, and the task is regression"
+            yield Complaint(path=path, what=what, fix="add by: COLUMN, or use one of: random, group, time")
+        if strategy == "random" and by:
+            what = f"{shown((*path, 'by'))} names a column, and a random set goes by none"
+            yield Complaint(path=(*path, "by"), what=what, fix="remove it, or choose another strategy")
+    split = _mapping(model, "split")
+    shares = [each.get("share", 0.1) for _, each in _items(model, "split", "validation")]
+    whole = sum(share or 0 for share in (split.get("holdout", 0.2), *shares))
+    if shares and whole > 1 - 1e-9:
+        what = f"holdout and validation sets together take {whole:.3g} of the rows, which leaves none to train on"
+        yield Complaint(path=("split", "validation"), what=what, fix="choose smaller shares")
+
+
+def validation_sets_are_named_once(model: Values) -> Iterator[Complaint]:
+    declared = [each.get("name") for _, each in _items(model, "split", "validation")]
+    for section in ("split", "gate"):
+        seen: set[str] = set()
+        for path, each in _items(model, section, "validation"):
+            where, name = (*path, "name"), each.get("name")
+            if name is not None and name in seen:
+                yield Complaint(path=where, what=f"{shown(where)} is '{name}' once more", fix="give each its own name")
+            elif name is not None and name not in declared and None not in declared:
+                what = f"{shown(where)} is '{name}', and split.validation declares no such set"
+                fix = choice(name, declared) if declared else "declare it there, or remove it here"
+                yield Complaint(path=where, what=what, fix=fix)
+            seen.add(name)
 
 
 def columns_play_one_part(model: Values) -> Iterator[Complaint]:
@@ -147,7 +204,10 @@ def windows_have_a_length(model: Values) -> Iterator[Complaint]:
 MODEL_RULES = (
     metrics_suit_the_task,
     guardrails_have_a_limit,
+    fairness_has_the_limit_that_fits,
     split_has_what_it_needs,
+    validation_sets_have_what_they_need,
+    validation_sets_are_named_once,
     columns_play_one_part,
     source_is_within_reach,
     entrypoints_are_importable_names,
@@ -155,6 +215,7 @@ MODEL_RULES = (
     approvals_can_be_given,
     waivers_end_on_a_day,
     windows_have_a_length,
+    *SEARCH_RULES,
 )
 
 

@@ -9,25 +9,16 @@ from mlops_ci.config.types import ModelConfig
 from mlops_ci.errors import Problem
 
 NOT_YET = "which this version of mlops-ci does not act on yet"
-Step = Literal["train", "evaluate", "deploy"]
+Step = Literal["evaluate", "deploy"]
 
 
 def unsupported(config: ModelConfig, step: Step) -> list[Problem]:
     """What was declared for that step and would be ignored. Empty where the step does all that it was told."""
-    rules = {"train": _train, "evaluate": _evaluate, "deploy": _deploy}
+    rules = {"evaluate": _evaluate, "deploy": _deploy}
     return [Problem(where=config.path.name, what=f"{what}, {NOT_YET}", fix=fix) for what, fix in rules[step](config)]
 
 
-def _train(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    if config.train.search is not None:
-        yield "train.search is declared", "remove it, and write the best values into train.params"
-    if config.train.engine != "local":
-        yield f"train.engine is '{config.train.engine}'", "write engine: local, or remove the key"
-
-
 def _evaluate(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    if config.gate.fairness:
-        yield "gate.fairness is declared", "remove it; gate.slices limits what a group of rows may lose"
     if any(guardrail.metric == "image_mb" for guardrail in config.gate.guardrails):
         yield "gate.guardrails limits image_mb", "remove that guardrail, or limit model_mb instead"
 

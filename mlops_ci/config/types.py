@@ -8,35 +8,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from mlops_ci.config.diagnostics import DiagnosticsConfig
+from mlops_ci.config.schema_types import DataSchema
+from mlops_ci.config.search_types import SearchConfig
 from mlops_ci.core.signature import Task
+from mlops_ci.core.spending import Spending
 
 SplitStrategy = Literal["random", "stratified", "group", "time"]
 TargetKind = Literal["process", "docker", "kubernetes", "terraform"]
-ColumnType = Literal["integer", "number", "text", "boolean", "timestamp"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnSchema:
-    """What one column of the data must look like. Bounds are inclusive; `categories` empty means any."""
-
-    name: str
-    type: ColumnType
-    nullable: bool = False
-    min: float | None = None
-    max: float | None = None
-    categories: tuple[str | int | float | bool, ...] = ()
-    unique: bool = False
-    private: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSchema:
-    """`data.schema.yaml`: `path` is where it was read from, relative to the model's folder."""
-
-    path: str
-    columns: tuple[ColumnSchema, ...]
-    min_rows: int = 1
-    max_rows: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +36,35 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitConfig:
+class ValidationSetConfig:
+    """A named set of rows that judge; `share` is of all rows, `by` the column of the groups, classes or times."""
+
+    name: str
     strategy: SplitStrategy
-    holdout: float
+    by: str | None
+    share: float
     seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    strategy: SplitStrategy
+    holdout: float
+    seed: int
+    validation: tuple[ValidationSetConfig, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
+    """`engine` says where a search runs, and is no part of the lock: all engines find the same model."""
+
     entrypoint: str
     params: Mapping[str, Any]
-    search: Mapping[str, Any] | None
+    search: SearchConfig | None
     engine: str
     seed: int
+    threads: int
+    diagnostics: DiagnosticsConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +92,20 @@ class SliceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValidationConfig:
+    name: str
+    metric: str
+    max_drop: float
+    min_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FairnessConfig:
     by: str
     metric: str
-    max: float
+    min: float | None
+    max: float | None
+    min_rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +128,25 @@ class GateConfig:
     waivers: tuple[WaiverConfig, ...]
     ships: tuple[str, ...]
     resamples: int
+    validation: tuple[ValidationConfig, ...] = ()
+    spending: Spending = "front"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParityConfig:
     atol: float
     max_flips: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardConfig:
+    """What people are told of the model, in the words of those who answer for it; empty where nothing was written."""
+
+    description: str
+    owners: tuple[str, ...]
+    intended_use: str
+    out_of_scope: str
+    limitations: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +215,7 @@ class ModelConfig:
     train: TrainConfig
     gate: GateConfig
     parity: ParityConfig
+    card: CardConfig
     image: ImageConfig | None
     environments: tuple[EnvironmentConfig, ...]
     monitor: MonitorConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,10 @@ def curves(truth: NDArray[Any], predictions: Predictions, signature: Signature) 
     All have `rows` and `dropped`: rows whose truth or answer is not a finite number are left out and counted.
     Binary: `roc` and `pr` {x, y} (false positive rate and recall; recall and precision; of the second class),
     `calibration`, `scores` {edges, negative, positive} and `confusion`. Multiclass: `confusion` {labels, counts}
-    (a row a true class) and the `calibration` of the class answered. Regression: `residuals` {edges, counts, below,
-    above} of actual minus predicted, and `calibration` in the target's unit. A calibration is a list of bins of about
-    equally many rows {predicted, observed, lower, upper, rows}, with the 95 % interval of what was observed.
+    (a row a true class) and the `calibration` of the class answered. Both have the `calibration_error`. Regression:
+    `residuals` {edges, counts, below, above} of actual minus predicted, and `calibration` in the target's unit. A
+    calibration is a list of bins of about equally many rows {predicted, observed, lower, upper, rows}, with the 95 %
+    interval of what was observed.
     """
     if signature.task == "regression":
         return _regression(truth, predictions)
@@ -41,13 +43,27 @@ def curves(truth: NDArray[Any], predictions: Predictions, signature: Signature) 
         return drawn
     drawn["confusion"] = _confusion(truth, labels, signature.classes)
     if signature.task == "multiclass-classification":
-        return drawn | {"calibration": _calibration(probabilities.max(axis=1), (labels == truth).astype(np.float64))}
+        bins = _calibration(probabilities.max(axis=1), (labels == truth).astype(np.float64))
+        return drawn | {"calibration": bins, "calibration_error": calibration_error(bins)}
     positive, scores = truth == signature.classes[1], probabilities[:, 1]
+    bins = _calibration(scores, positive.astype(np.float64))
     return drawn | {
         **_operating_curves(positive, scores),
-        "calibration": _calibration(scores, positive.astype(np.float64)),
+        "calibration": bins,
+        "calibration_error": calibration_error(bins),
         "scores": _score_histogram(positive, scores),
     }
+
+
+def calibration_error(bins: Sequence[Mapping[str, Any]]) -> float:
+    """How far predicted and observed are apart on average over the rows, from the bins of a calibration.
+
+    The expected calibration error (Naeini, Cooper & Hauskrecht 2015) with bins of about equally many rows. With few
+    rows chance alone makes it more than nothing.
+    """
+    rows = np.array([one["rows"] for one in bins])
+    apart = np.array([abs(one["predicted"] - one["observed"]) for one in bins])
+    return float((rows * apart).sum() / rows.sum())
 
 
 def _regression(truth: NDArray[Any], predictions: Predictions) -> dict[str, Any]:

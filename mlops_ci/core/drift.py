@@ -112,6 +112,24 @@ def compare(
     ]
 
 
+def contrasts(before: Mapping[str, Any], values: NDArray[Any] | None, *, rows: int) -> tuple[Contrast, Contrast, int]:
+    """The values then and now, the share of missing values then and now, and how many are missing now.
+
+    `before` describes one column in a profile; `values` is None where the column is not there any more.
+    """
+    if before["kind"] == "number":
+        now = np.sort(values[np.isfinite(values)]) if values is not None else np.empty(0)
+        present = len(now)
+        contrast = two_samples.numbers(np.asarray(before["values"], dtype=np.float64), before["count"], now)
+    else:
+        counts = Counter(values.tolist() if values is not None else ())
+        counts.pop("", None)
+        present = counts.total()
+        contrast = two_samples.texts(before["categories"], before["other"], counts)
+    rows_before = before["missing"] + before["count"]
+    return contrast, two_samples.proportions(before["missing"], rows_before, rows - present, rows), rows - present
+
+
 def _describe(values: NDArray[Any], kind: ColumnKind) -> dict[str, Any]:
     if kind == "number":
         finite = np.sort(values[np.isfinite(values)])
@@ -141,7 +159,7 @@ def _parts(windows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _variation(whole: Mapping[str, Any], parts: Sequence[NDArray[Any]]) -> dict[str, float]:
-    pairs = [_contrasts(whole, part, rows=len(part)) for part in parts]
+    pairs = [contrasts(whole, part, rows=len(part)) for part in parts]
     if not pairs:
         return {"values": 0.0, "missing": 0.0}
     return {
@@ -150,25 +168,10 @@ def _variation(whole: Mapping[str, Any], parts: Sequence[NDArray[Any]]) -> dict[
     }
 
 
-def _contrasts(before: Mapping[str, Any], values: NDArray[Any] | None, *, rows: int) -> tuple[Contrast, Contrast, int]:
-    """The values then and now, the share of missing values then and now, and how many are missing now."""
-    if before["kind"] == "number":
-        now = np.sort(values[np.isfinite(values)]) if values is not None else np.empty(0)
-        present = len(now)
-        contrast = two_samples.numbers(np.asarray(before["values"], dtype=np.float64), before["count"], now)
-    else:
-        counts = Counter(values.tolist() if values is not None else ())
-        counts.pop("", None)
-        present = counts.total()
-        contrast = two_samples.texts(before["categories"], before["other"], counts)
-    rows_before = before["missing"] + before["count"]
-    return contrast, two_samples.proportions(before["missing"], rows_before, rows - present, rows), rows - present
-
-
 def _compare(
     name: str, before: Mapping[str, Any], values: NDArray[Any] | None, *, rows: int, windows: int, alpha: float
 ) -> FeatureDrift:
-    changed, missing, missing_rows = _contrasts(before, values, rows=rows)
+    changed, missing, missing_rows = contrasts(before, values, rows=rows)
     between = before["between"]
     of_values: Test = "kolmogorov-smirnov" if before["kind"] == "number" else "chi-square"
     found: list[tuple[Test, float, float, float]] = [

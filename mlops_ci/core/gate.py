@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from mlops_ci.core.difference import Difference
+from mlops_ci.core.fairness import FairnessEvidence, judge_fairness
 from mlops_ci.core.limits import LimitOutcome, judge_limit
 from mlops_ci.core.metrics import oriented
 from mlops_ci.core.policy import Policy, Waiver
-from mlops_ci.core.resampling import Difference
 from mlops_ci.core.slices import SliceEvidence, SliceOutcome, judge_slices
+from mlops_ci.core.spending import alpha_of_look
+from mlops_ci.core.validation_sets import ValidationEvidence, ValidationOutcome, judge_validation_sets
 from mlops_ci.core.verdicts import BLOCKING, SHIPPABLE, Finding, number, shown
 
 
@@ -21,9 +24,9 @@ class GateEvidence:
 
     `measures` holds the challenger's metrics on the holdout and its operational measures, `baseline` the dummy model's
     value of the primary metric. `champion` is the release that serves, None where there is none; `champion_problem`
-    why it could not be scored; `primary` the comparison with it. `fairness` holds values by (column, metric).
-    `schema_changes` and `parity_problems` hold a sentence each, `leaked_rows` counts training rows in the holdout,
-    and `looks_used` the challengers that this holdout has judged, this one included.
+    why it could not be scored; `primary` the comparison with it. `schema_changes`, `parity_problems` and `leaks`
+    (training rows in the holdout or in a validation set) hold a sentence each, and `looks_used` counts the challengers
+    that this holdout has judged up to this one, this one included.
     """
 
     rows: int
@@ -33,9 +36,10 @@ class GateEvidence:
     champion_problem: str
     primary: Difference | None
     slices: Sequence[SliceEvidence]
-    fairness: Mapping[tuple[str, str], float]
+    validation: Sequence[ValidationEvidence]
+    fairness: Sequence[FairnessEvidence]
     schema_changes: Sequence[str]
-    leaked_rows: int
+    leaks: Sequence[str]
     parity_problems: Sequence[str]
     looks_used: int
 
@@ -44,8 +48,9 @@ class GateEvidence:
 class PrimaryOutcome:
     """The comparison on the primary metric; None stands for what is not known or not finite.
 
-    `lower` and `upper` are one-sided bounds, each at `alpha`, which is the policy's alpha divided by the looks that it
-    allows. `rows_needed` is the size in all of a holdout that would decide, given for `inconclusive` only.
+    `lower` and `upper` are one-sided bounds, each at `alpha`, which is what the policy's alpha leaves for this look.
+    `rows_needed` is the size in all of a holdout that would decide, given for `inconclusive` only. `method` is how the
+    bounds were found, and `p_value` how likely so good a difference is where the challenger is no better.
     """
 
     metric: str
@@ -59,6 +64,8 @@ class PrimaryOutcome:
     minimum_detectable_effect: float | None
     rows: int
     rows_needed: int | None
+    method: str
+    p_value: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +89,7 @@ class Judgement:
     primary: PrimaryOutcome
     guardrails: tuple[LimitOutcome, ...]
     slices: tuple[SliceOutcome, ...]
+    validation: tuple[ValidationOutcome, ...]
     fairness: tuple[LimitOutcome, ...]
     looks: Mapping[str, int]
     waived: tuple[Waived, ...]
@@ -106,25 +114,16 @@ def judge(evidence: GateEvidence, policy: Policy, *, on: date) -> Judgement:
         )
         for rule in policy.guardrails
     )
-    fairness = tuple(
-        judge_limit(
-            rule.metric,
-            evidence.fairness.get((rule.by, rule.metric)),
-            lowest=None,
-            highest=rule.max,
-            broken="fairness",
-            by=rule.by,
-        )
-        for rule in policy.fairness
-    )
-    slices = judge_slices(
-        evidence.slices, policy.slices, alpha=policy.primary.alpha, compared=_to_be_compared(evidence)
-    )
+    fairness = judge_fairness(evidence.fairness, policy.fairness)
+    alpha, compared = policy.primary.alpha, _to_be_compared(evidence)
+    slices = judge_slices(evidence.slices, policy.slices, alpha=alpha, compared=compared)
+    validation = judge_validation_sets(evidence.validation, policy.validation, alpha=alpha, compared=compared)
     findings = [
         *_untrustworthy(evidence, policy),
         *_primary_findings(evidence, policy),
         *(Finding(verdict=one.verdict, text=one.reason) for one in guardrails if not one.ok),
         *(Finding(verdict=one.verdict, text=f"{one.by} {one.value}: {one.reason}") for one in slices if not one.ok),
+        *(Finding(verdict=one.verdict, text=f"{one.name}: {one.reason}") for one in validation if not one.ok),
         *(Finding(verdict=one.verdict, text=f"{one.by}: {one.reason}") for one in fairness if not one.ok),
     ]
     findings.sort(key=lambda finding: BLOCKING.index(finding.verdict))
@@ -139,6 +138,7 @@ def judge(evidence: GateEvidence, policy: Policy, *, on: date) -> Judgement:
         primary=primary,
         guardrails=guardrails,
         slices=slices,
+        validation=validation,
         fairness=fairness,
         looks={"used": evidence.looks_used, "allowed": policy.looks},
         waived=_waived(good, findings),
@@ -153,9 +153,7 @@ def _untrustworthy(evidence: GateEvidence, policy: Policy) -> list[Finding]:
     """Why the numbers, however good, would mean nothing."""
     findings = [Finding(verdict="schema-changed", text=text) for text in evidence.schema_changes]
     findings += [Finding(verdict="parity", text=text) for text in evidence.parity_problems]
-    if evidence.leaked_rows:
-        text = f"{evidence.leaked_rows} of the {evidence.rows} rows of the holdout are among the training rows"
-        findings.append(Finding(verdict="leakage", text=text))
+    findings += [Finding(verdict="leakage", text=text) for text in evidence.leaks]
     if evidence.champion is not None and evidence.champion_problem:
         text = f"the champion {evidence.champion[:12]} cannot be scored: {evidence.champion_problem}"
         findings.append(Finding(verdict="champion-unloadable", text=text))
@@ -178,9 +176,8 @@ def _primary_findings(evidence: GateEvidence, policy: Policy) -> list[Finding]:
     if _to_be_compared(evidence):
         if difference is None or difference.metric != name:
             findings.append(Finding(verdict="metric-missing", text=f"{name} of the champion was not measured"))
-        elif difference.reason or not len(difference.samples):
-            text = difference.reason or f"{name} has no resamples"
-            findings.append(Finding(verdict="metric-not-finite", text=text))
+        elif difference.bounds is None:
+            findings.append(Finding(verdict="metric-not-finite", text=difference.reason))
     both = number(value), number(baseline)
     if both[0] is not None and both[1] is not None and oriented(name, both[0]) <= oriented(name, both[1]):
         text = f"{name} is {shown(value)}, and a model that knows no feature has {shown(baseline)}"
@@ -191,7 +188,7 @@ def _primary_findings(evidence: GateEvidence, policy: Policy) -> list[Finding]:
 def _decide(evidence: GateEvidence, policy: Policy) -> tuple[PrimaryOutcome, Finding]:
     """The comparison with the champion: its numbers, and the decision that follows from them alone."""
     rule, name = policy.primary, policy.primary.metric
-    alpha = rule.alpha / max(policy.looks, 1)
+    alpha = alpha_of_look(rule.alpha, look=evidence.looks_used, looks=policy.looks, spending=policy.spending)
     known = evidence.primary if _to_be_compared(evidence) else None
     difference = known if known is not None and known.metric == name else None
     lower = None if difference is None else number(difference.lower(alpha))
@@ -220,6 +217,8 @@ def _decide(evidence: GateEvidence, policy: Policy) -> tuple[PrimaryOutcome, Fin
         minimum_detectable_effect=None if difference is None else number(difference.detectable(alpha)),
         rows=evidence.rows,
         rows_needed=rows_needed,
+        method="" if difference is None else difference.method,
+        p_value=None if difference is None else number(difference.p_value()),
     )
     return primary, decision
 
@@ -236,7 +235,8 @@ def _verdict(difference: Difference, lower: float, upper: float, *, alpha: float
     text = (
         f"{difference.metric} {shown(difference.champion)} -> {shown(difference.challenger)}, a difference of "
         f"{difference.estimate:+.4g} for the better, between {lower:+.4g} and {upper:+.4g} (each bound at alpha "
-        f"{shown(alpha)}, margin {shown(margin)}, {difference.rows} rows in {difference.units} independent units)"
+        f"{shown(alpha)} by {difference.method}, margin {shown(margin)}, {difference.rows} rows in {difference.units} "
+        "independent units)"
     )
     return Finding(verdict=verdict, text=text)
 

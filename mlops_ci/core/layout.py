@@ -62,6 +62,14 @@ def look_path(holdout: str, lock: str) -> str:
     return f"{looks_folder(holdout)}/{checked_digest(lock)}.json"
 
 
+def evaluations_folder(model: str) -> str:
+    return f"evaluations/{checked_name(model)}"
+
+
+def evaluation_path(model: str, judgement: str) -> str:
+    return f"{evaluations_folder(model)}/{checked_digest(judgement)}.json"
+
+
 def versions_folder(model: str) -> str:
     return f"versions/{checked_name(model)}"
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
+from mlops_ci.core.spending import Spending
+
 
 class PrimaryRule(Protocol):
     """The metric that decides, how much worse still counts as not worse, and the risk of a wrong decision."""
@@ -46,15 +48,32 @@ class SliceRule(Protocol):
     def min_rows(self) -> int: ...
 
 
+class ValidationRule(Protocol):
+    """How far the metric may drop in the validation set of that name, and how many rows it must have."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def max_drop(self) -> float: ...
+    @property
+    def min_rows(self) -> int: ...
+
+
 class FairnessRule(Protocol):
-    """How unlike the groups of the column `by` may be treated; inclusive."""
+    """How unlike the groups of the column `by` may be treated (inclusive), and how many rows each must have."""
 
     @property
     def by(self) -> str: ...
     @property
     def metric(self) -> str: ...
     @property
-    def max(self) -> float: ...
+    def min(self) -> float | None: ...
+    @property
+    def max(self) -> float | None: ...
+    @property
+    def min_rows(self) -> int: ...
 
 
 class Waiver(Protocol):
@@ -71,7 +90,9 @@ class Waiver(Protocol):
 
 
 class Policy(Protocol):
-    """`looks` is how many challengers one holdout may judge, `ships` the decisions that ship."""
+    """`looks` is how many challengers one holdout may judge, `spending` how alpha is spent over them, `ships` the
+    decisions that ship.
+    """
 
     @property
     def primary(self) -> PrimaryRule: ...
@@ -80,9 +101,13 @@ class Policy(Protocol):
     @property
     def slices(self) -> Sequence[SliceRule]: ...
     @property
+    def validation(self) -> Sequence[ValidationRule]: ...
+    @property
     def fairness(self) -> Sequence[FairnessRule]: ...
     @property
     def looks(self) -> int: ...
+    @property
+    def spending(self) -> Spending: ...
     @property
     def waivers(self) -> Sequence[Waiver]: ...
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,3 +40,16 @@ class Predictions:
         if self.values is None:
             raise ValueError("predictions hold either probabilities or values")
         return self.values.reshape(-1, 1)
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """The answers of all parts, of the same model, one after the other."""
+
+    def together(arrays: list[Any]) -> Any:
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    return Predictions(
+        labels=together([part.labels for part in parts]),
+        probabilities=together([part.probabilities for part in parts]),
+        values=together([part.values for part in parts]),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,10 @@ class Candidate:
 
     The native model never leaves the process that fitted it (a pickle is never stored), so the candidate holds what
     that process could still say about it: the ONNX graph, or the reason why there is none (`refusal`), and the native
-    model's own answers for the holdout (`reference`, see `pipeline.reference`).
+    model's own answers for the holdout (`reference`, see `pipeline.reference`) and for rows that were made to be
+    answered wrongly (`probes`, see `core.probes`). `diagnostics` is what it showed of how it learned (see
+    `pipeline.diagnostics`), `search` what was tried on the way (see `pipeline.search`); None where there is none.
+    `machine` is what it was trained on, as far as that is no part of the lock and may show in the last digits.
     """
 
     model: str
@@ -34,6 +37,10 @@ class Candidate:
     commit: str
     trained_at: str
     seconds: float
+    probes: str | None = None
+    diagnostics: str | None = None
+    search: str | None = None
+    machine: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"signature": self.signature.to_json()}

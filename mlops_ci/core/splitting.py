@@ -41,11 +41,11 @@ def split(
     if strategy == "random":
         chosen = _random(rows, holdout, rng)
     elif strategy == "stratified":
-        chosen = _stratified(_codes(target, rows, "target"), holdout, rng)
+        chosen = _stratified(codes(target, rows, "target"), holdout, rng)
     elif strategy == "group":
-        chosen = _grouped(_codes(groups, rows, "group"), holdout, rng)
+        chosen = _grouped(codes(groups, rows, "group"), holdout, rng)
     else:
-        chosen = _latest(_codes(times, rows, "time"), holdout)
+        chosen = _latest(codes(times, rows, "time"), holdout)
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
@@ -114,7 +114,7 @@ def _latest(times: IntArray, holdout: float) -> NDArray[np.bool_]:
     return times >= cut
 
 
-def _codes(values: NDArray[Any] | None, rows: int, what: str) -> IntArray:
+def codes(values: NDArray[Any] | None, rows: int, what: str) -> IntArray:
     """The rank of each row's value among the distinct values. Raises ValueError where there is none for some row."""
     if values is None:
         raise ValueError(f"the split needs a {what} for each row, and none is given")

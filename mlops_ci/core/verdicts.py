@@ -19,9 +19,12 @@ BLOCKING = (
     "metric-missing",
     "metric-not-finite",
     "slice-too-small",
+    "validation-too-small",
+    "group-too-small",
     # the numbers are bad
     "worse-than-baseline",
     "guardrail",
+    "validation-regression",
     "slice-regression",
     "fairness",
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlops_ci.core.naming import shown_name
 from mlops_ci.core.signature import Column, ColumnKind, Label, Task
 from mlops_ci.errors import DataGateError, Problem
 
@@ -50,17 +52,17 @@ def canonical_columns(frame: DataFrame, inputs: tuple[Column, ...]) -> dict[str,
     columns: dict[str, NDArray[Any]] = {}
     for column in inputs:
         if column.name not in frame.columns:
-            problems.append(Problem(where=f"column {column.name}", what="is missing"))
+            problems.append(Problem(where=f"column {shown_name(column.name)}", what="is missing"))
             continue
         series = frame[column.name]
         try:
             kind = column_kind(series) if series.notna().any() else column.kind
         except ValueError as error:
-            problems.append(Problem(where=f"column {column.name}", what=str(error)))
+            problems.append(Problem(where=f"column {shown_name(column.name)}", what=str(error)))
             continue
         if kind != column.kind:
             problems.append(
-                Problem(where=f"column {column.name}", what=f"is a {kind}, the model takes a {column.kind}")
+                Problem(where=f"column {shown_name(column.name)}", what=f"is a {kind}, the model takes a {column.kind}")
             )
         else:
             columns[column.name] = _numbers(series) if kind == "number" else _texts(series)
@@ -79,7 +81,7 @@ def features_frame(columns: Mapping[str, NDArray[Any]], inputs: tuple[Column, ..
 
 def canonical_target(series: Series, task: Task) -> tuple[NDArray[Any], tuple[Label, ...]]:
     """The target's values and, for a classification, its sorted labels. Raises DataGateError where it cannot be one."""
-    where = f"target {series.name}"
+    where = f"target {shown_name(series.name)}"
     if series.isna().any():
         raise DataGateError(f"{int(series.isna().sum())} of {len(series)} values are missing", where=where)
     try:
@@ -108,11 +110,15 @@ def canonical_times(series: Series) -> NDArray[Any]:
     import pandas as pd
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    where = f"time {series.name}"
+    where = f"time {shown_name(series.name)}"
     if series.isna().any():
         raise DataGateError(f"{int(series.isna().sum())} of {len(series)} values are missing", where=where)
     if is_numeric_dtype(series.dtype) and not is_bool_dtype(series.dtype):
         return _numbers(series)
+    mixed = series.dtype == object and not series.map(lambda value: isinstance(value, str | date)).all()
+    if mixed:
+        fix = "write times as 2026-01-31T12:00:00, or all of them as numbers"
+        raise DataGateError("is no time: holds values that are neither texts nor moments", where=where, fix=fix)
     try:
         moments = pd.to_datetime(series, utc=True, format=None if series.dtype.kind == "M" else "ISO8601")
     except (ValueError, TypeError, OverflowError) as error:

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlops_ci.config.types import ModelConfig
+from mlops_ci.core.data_change import AcceptedData, Change
 from mlops_ci.core.digest import digest_of
-from mlops_ci.errors import DataGateError, MlopsError, Problem
-from mlops_ci.pipeline.canonical import canonical_target, canonical_times, column_kind
-from mlops_ci.pipeline.data_schema import Locate, schema_findings
-from mlops_ci.pipeline.dataset import feature_names, prepare, private_columns
-from mlops_ci.ports import DataFiles, UserCode
+from mlops_ci.errors import ConfigurationError, DataGateError, MlopsError, Problem
+from mlops_ci.pipeline.data_change import changed_data
+from mlops_ci.pipeline.data_schema import schema_findings
+from mlops_ci.pipeline.data_times import future_rows, rows_after, stale_columns
+from mlops_ci.pipeline.dataset import build_dataset, prepare
+from mlops_ci.pipeline.division import Parts, divide
+from mlops_ci.pipeline.places import Locate, locator, such_as
+from mlops_ci.pipeline.shared_rows import shared_rows
+from mlops_ci.pipeline.target_leakage import leaking_features
+from mlops_ci.pipeline.training_needs import TrainingNeeds
+from mlops_ci.ports import Clock, DataFiles, UserCode
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
-
-EXACT = 2**53
-"""Beyond it not every integer is a float64, which is what a model takes."""
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """`problems` close the gate; `warnings` are to be known. `frame` is the prepared data, None where unreadable."""
+    """`problems` close the gate; `warnings` are to be known; `changes` are what is new since the last accepted data.
+
+    `frame` is the prepared data, None where unreadable; `parts` are the rows that train and that judge, None where
+    they could not be made.
+    """
 
     model: str
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    changes: tuple[Change, ...] = ()
     rows: int
     data_digest: str
     frame: DataFrame | None = field(default=None, repr=False, compare=False)
+    parts: Parts | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -47,208 +54,172 @@ class CheckResult:
             raise DataGateError(what, problems=self.problems)
         return self.frame
 
+    def divided(self) -> Parts:
+        """The rows that train and those that judge. Raises DataGateError with all problems where there is one."""
+        self.passed()
+        if self.parts is None:
+            raise DataGateError("the data could not be divided")
+        return self.parts
 
-def check(config: ModelConfig, data: DataFiles, user_code: UserCode) -> CheckResult:
-    """Looks at the data as read (against `data.schema`) and as prepared (against what training needs of them).
+    def to_json(self) -> dict[str, Any]:
+        """The answer of `check --json`."""
+        whole = {"model": self.model, "ok": self.ok, "rows": self.rows, "data_digest": self.data_digest}
+        return whole | self.to_report_json()
 
-    Raises ConfigurationError where `data.prepare` is wrong and the data are not, and OutsideError where they cannot
-    be had.
+    def to_report_json(self) -> dict[str, Any]:
+        """What a report shows: `problems`, `warnings` and `changes`."""
+        return {
+            "problems": [problem.to_json() for problem in self.problems],
+            "warnings": [warning.to_json() for warning in self.warnings],
+            "changes": [change.to_json() for change in self.changes],
+        }
+
+
+def check(
+    config: ModelConfig,
+    data: DataFiles,
+    user_code: UserCode,
+    *,
+    clock: Clock | None = None,
+    accepted: AcceptedData | None = None,
+) -> CheckResult:
+    """Looks at the data as read (against `data.schema`), as prepared (against what training needs), and as split.
+
+    Without a `clock` no time is too old or too late; without `accepted` data nothing has changed. Raises
+    ConfigurationError where `data.prepare` or the split is wrong and the data are not, and OutsideError where the data
+    cannot be had.
     """
     try:
         digest = digest_of(data.digests(config.data.source, config.root))
         raw = data.read(config.data.source, config.root)
     except DataGateError as error:
-        found = error.problems or (Problem(where=error.where, what=error.what, fix=error.fix),)
-        return CheckResult(model=config.model, problems=tuple(found), warnings=(), rows=0, data_digest="")
-    locate = _locator(raw)
-    problems, warnings = schema_findings(raw, config.data.source, config.data.schema, locate)
-    frame: DataFrame | None = None
-    try:
-        frame = prepare(raw, config, user_code) if len(raw) else raw
-        problems += _Table(frame, config, locate).problems()
-        warnings += _doubled_rows(frame, config)
-    except MlopsError as error:
-        # Bad data are a likely reason for a function to fail, so they are not hidden behind its failure.
-        if not problems:
-            raise
-        problems.append(Problem(where=error.where, what=error.what, fix=error.fix))
+        return CheckResult(model=config.model, problems=_told(error, "unreadable"), warnings=(), rows=0, data_digest="")
+    gate = _Gate(config, raw, clock)
+    gate.look(user_code, accepted)
     return CheckResult(
         model=config.model,
-        problems=tuple(dict.fromkeys(problems)),
-        warnings=tuple(warnings),
+        problems=tuple(dict.fromkeys(gate.problems)),
+        warnings=tuple(dict.fromkeys(gate.warnings)),
+        changes=tuple(gate.changes),
         rows=len(raw),
         data_digest=digest,
-        frame=frame,
+        frame=gate.frame,
+        parts=gate.parts,
     )
 
 
-class _Table:
-    """The checks that need no schema, on the prepared data."""
+class _Gate:
+    """Collects what each check finds; the later ones need what the earlier ones have made sure of."""
 
-    def __init__(self, frame: DataFrame, config: ModelConfig, locate: Locate) -> None:
-        self._frame, self._config, self._locate = frame, config, locate
-        self._private = private_columns(config)
+    def __init__(self, config: ModelConfig, raw: DataFrame, clock: Clock | None) -> None:
+        self._config, self._raw, self._clock = config, raw, clock
+        self._locate: Locate = locator(raw)
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.changes: list[Change] = []
+        self.frame: DataFrame | None = None
+        self.parts: Parts | None = None
 
-    def problems(self) -> list[Problem]:
-        return [*self._columns(), *(self._rows() if len(self._frame) else [])]
-
-    def _columns(self) -> Iterator[Problem]:
-        if not len(self._frame):
-            yield Problem(where=self._config.data.source, what="holds no row", fix="add data")
-        names = [str(name) for name in self._frame.columns]
-        for key, name in _named_columns(self._config):
-            if name not in self._frame.columns:
-                near = get_close_matches(name, names, n=1)
-                fix = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(names[:30])}"
-                yield Problem(where=f"mlops.yaml {key}", what=f"there is no column {name} in the data", fix=fix)
-        if not feature_names(self._frame, self._config):
-            yield Problem(where=self._config.data.source, what="holds no column that could be a feature")
-
-    def _rows(self) -> Iterator[Problem]:
-        roles = self._config.data
-        for name in feature_names(self._frame, self._config):
-            if name in self._frame.columns:
-                yield from self._feature(name)
-        for column, checks in (
-            (roles.target, self._target),
-            (roles.id, self._id),
-            (roles.time, self._time),
-            (roles.group, self._group),
-        ):
-            if column is not None and column in self._frame.columns:
-                yield from checks(self._frame[column])
-
-    def _feature(self, name: str) -> Iterator[Problem]:
-        series, where = self._frame[name], self._where(name)
-        if series.isna().all():
-            yield Problem(where=where, what="has no value at all", fix="fill it, or leave it out of data.features")
-            return
+    def look(self, user_code: UserCode, accepted: AcceptedData | None) -> None:
+        config, raw = self._config, self._raw
+        failure: MlopsError | None = None
         try:
-            kind = column_kind(series)
-        except ValueError as error:
-            what, _, fix = str(error).partition("; ")
-            yield Problem(where=where, what=what, fix=fix)
-            return
-        if kind == "number":
-            yield from self._number(series, where)
+            self.frame = prepare(raw, config, user_code) if len(raw) else raw
+        except MlopsError as error:
+            failure = error
+        problems, warnings = schema_findings(
+            raw, config.data.source, config.data.schema, self._locate, prepared=self.frame
+        )
+        self.problems += problems
+        self.warnings += warnings
+        if failure is not None:
+            # Bad data are a likely reason for a function to fail, so they are not hidden behind its failure.
+            if not problems:
+                raise failure
+            self.problems += _told(failure, "prepare")
+        if self.frame is not None:
+            self._look_at_rows(self.frame)
+            self._look_at_parts(self.frame, accepted)
 
-    def _number(self, series: Series, where: str) -> Iterator[Problem]:
-        if series.dtype.kind in "iu":
-            large = (series > EXACT) | (series < -EXACT)
-            if large.any():
-                what = f"{int(large.sum())} integers are beyond 2^53 and lose their last digits{self._such_as(large)}"
-                yield Problem(where=where, what=what, fix="make it a text in data.prepare, or leave it out")
-            return
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        infinite = np.isinf(values)
-        if infinite.any():
-            what = f"{int(infinite.sum())} values are infinite{self._such_as(infinite)}"
-            yield Problem(where=where, what=what, fix="write them as missing, or as a number")
+    def _look_at_rows(self, frame: DataFrame) -> None:
+        self.problems += TrainingNeeds(frame, self._config, self._locate).problems()
+        if self._clock is not None:
+            now = self._clock.now()
+            self.problems += stale_columns(self._raw, self._config, now)
+            self._add(future_rows(frame, self._config, now, self._locate))
+        self._add(_duplicates(frame, self._config, self._locate))
 
-    def _target(self, series: Series) -> Iterator[Problem]:
-        where = f"{self._where(str(series.name))} (target)"
-        missing = series.isna()
-        if missing.any():
-            what = f"{int(missing.sum())} of {len(series)} values are missing{self._such_as(missing)}"
-            yield Problem(where=where, what=what, fix="leave rows without a target out of the data")
+    def _look_at_parts(self, frame: DataFrame, accepted: AcceptedData | None) -> None:
+        """What only the canonical data and their parts show; they cannot be had where something is wrong with them."""
+        config = self._config
         try:
-            target, classes = canonical_target(series[~missing], self._config.task)
+            dataset = build_dataset(frame, config)
+            self.parts = divide(dataset, config)
         except DataGateError as error:
-            yield Problem(where=where, what=error.what, fix=error.fix)
+            if not self.problems:
+                self.problems += _told(error, "split")
             return
-        if not len(target):
+        except ConfigurationError:
+            if not self.problems:
+                raise
             return
-        if self._config.task == "regression":
-            if np.isinf(target).any():
-                what = f"{int(np.isinf(target).sum())} values are infinite"
-                yield Problem(where=where, what=what, fix="leave these rows out, or write a number")
-        else:
-            yield from self._classes(target, classes, where)
+        self._add(leaking_features(dataset, config))
+        self.problems += _shared(self.parts, config, self._locate)
+        if accepted is not None:
+            problems, warnings, self.changes = changed_data(self.parts.training, accepted, config)
+            self._add((problems, warnings))
 
-    def _classes(self, target: Any, classes: tuple[Any, ...], where: str) -> Iterator[Problem]:
-        shown = self._labels(classes)
-        if len(classes) < 2:
-            yield Problem(where=where, what=f"has one class only{shown}", fix="add rows of another class")
-        elif self._config.task == "binary-classification" and len(classes) != 2:
-            fix = "use `task: multiclass-classification`, or make it two classes"
-            yield Problem(where=where, what=f"has {len(classes)} classes, not two{shown}", fix=fix)
-        single = [label for label in classes if (target == label).sum() == 1]
-        if single and len(classes) > 1:
-            what = f"{len(single)} classes have a single row, too few to train and to judge{self._labels(single)}"
-            yield Problem(where=where, what=what, fix="add rows of these classes, or leave them out")
-
-    def _labels(self, labels: Sequence[Any]) -> str:
-        """The labels after a colon; nothing where the schema calls the target private."""
-        if self._config.data.target in self._private:
-            return ""
-        return f": {', '.join(map(str, labels[:10]))}{', ...' if len(labels) > 10 else ''}"
-
-    def _id(self, series: Series) -> Iterator[Problem]:
-        where = f"{self._where(str(series.name))} (id)"
-        missing, doubled = series.isna(), series.duplicated() & series.notna()
-        if missing.any():
-            what = f"{int(missing.sum())} values are missing{self._such_as(missing)}"
-            yield Problem(where=where, what=what, fix="give every row an id")
-        if doubled.any():
-            what = f"{int(doubled.sum())} rows repeat the id of a row before{self._such_as(doubled)}"
-            yield Problem(where=where, what=what, fix="remove the doubled rows, or name another id column")
-
-    def _time(self, series: Series) -> Iterator[Problem]:
-        try:
-            canonical_times(series)
-        except DataGateError as error:
-            private = series.name in self._private
-            what = "is no time" if private and series.notna().all() else error.what
-            yield Problem(where=f"{self._where(str(series.name))} (time)", what=what, fix=error.fix)
-
-    def _group(self, series: Series) -> Iterator[Problem]:
-        missing = series.isna()
-        if missing.any():
-            what = f"{int(missing.sum())} values are missing{self._such_as(missing)}"
-            yield Problem(where=f"{self._where(str(series.name))} (group)", what=what, fix="give every row a group")
-
-    def _where(self, column: str) -> str:
-        return f"{self._config.data.source} column {column}"
-
-    def _such_as(self, chosen: Any) -> str:
-        """Where the first chosen rows are; never what is in them, which may be private."""
-        return f", such as {', '.join(self._locate(int(row)) for row in np.flatnonzero(chosen)[:3])}"
+    def _add(self, found: tuple[list[Problem], list[Problem]]) -> None:
+        problems, warnings = found
+        self.problems += problems
+        self.warnings += warnings
 
 
-def _named_columns(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    """(key of mlops.yaml, column) of all columns that the configuration names."""
-    roles = config.data
-    for key, name in (("target", roles.target), ("id", roles.id), ("time", roles.time), ("group", roles.group)):
-        if name is not None:
-            yield f"data.{key}", name
-    yield from (("data.features", name) for name in roles.features)
-    yield from (("gate.slices", part.by) for part in config.gate.slices)
-    yield from (("gate.fairness", part.by) for part in config.gate.fairness)
+def _told(error: MlopsError, name: str) -> tuple[Problem, ...]:
+    """What an error says, as problems of that name."""
+    found = error.problems or (Problem(where=error.where, what=error.what, fix=error.fix),)
+    return tuple(problem if problem.name else replace(problem, name=name) for problem in found)
 
 
-def _doubled_rows(frame: DataFrame, config: ModelConfig) -> list[Problem]:
-    """Equal rows are no error, but they can be in training and holdout both, which makes a model look too good."""
+def _duplicates(frame: DataFrame, config: ModelConfig, locate: Locate) -> tuple[list[Problem], list[Problem]]:
+    """Rows that equal one before but for the id: a problem beyond the schema's limit, else a warning."""
     columns = [name for name in frame.columns if name != config.data.id]
     try:
-        doubled = int(frame[columns].duplicated().sum())
+        doubled = frame[columns].duplicated().to_numpy()
     except TypeError:  # a list or another value that cannot be compared, which is a problem of its own
-        return []
-    if not doubled:
-        return []
-    return [Problem(where=config.data.source, what=f"{doubled} of {len(frame)} rows are equal to a row before")]
+        return [], []
+    count, schema = int(doubled.sum()), config.data.schema
+    if not count:
+        return [], []
+    limit = schema.max_duplicates if schema is not None else None
+    what = f"{count} of {len(frame)} rows ({count / len(frame):.2%}) are equal to a row before"
+    what += f"{' but for the id' if config.data.id else ''}{such_as(doubled, locate)}"
+    if schema is None or limit is None or count <= limit * len(frame):
+        fix = "see that none was copied; `rows: {max_duplicates: share}` in the data schema sets a limit"
+        return [], [
+            Problem(where=config.data.source, what=what, fix=fix if limit is None else "", name="duplicate-rows")
+        ]
+    what += f"; at most {limit:.2%} may be"
+    fix = f"remove copied rows, or raise rows.max_duplicates in {schema.path}"
+    return [Problem(where=config.data.source, what=what, fix=fix, name="duplicate-rows")], []
 
 
-def _locator(frame: DataFrame) -> Locate:
-    """Where row i of the frame comes from: file and line where that is certain, else the row."""
-    files = frame.attrs.get("files", [])
-    starts = np.cumsum([0, *(rows for _, rows, _ in files)])
-
-    def locate(row: int) -> str:
-        which = int(np.searchsorted(starts, row, side="right")) - 1
-        if which >= len(files):
-            return f"row {row + 1}"
-        name, _, is_line = files[which]
-        inside = row - int(starts[which])
-        return f"{name} line {inside + 2}" if is_line else f"{name} row {inside + 1}"
-
-    return locate
+def _shared(parts: Parts, config: ModelConfig, locate: Locate) -> Iterator[Problem]:
+    """Rows of the holdout, or of a validation set, that the model has seen in training."""
+    limit = config.data.schema.max_shared if config.data.schema is not None else None
+    judging = {"the holdout": parts.holdout} | {
+        f"validation set {name}": part for name, part in parts.validation.items()
+    }
+    for name, part in judging.items():
+        shared = shared_rows(parts.training, part, limit=limit)
+        if shared.leaked:
+            rows = part.frame.index.to_numpy()[shared.chosen]
+            yield Problem(
+                where=config.data.source,
+                what=f"{name} shares rows with the training data: {shared.text}{such_as(rows, locate)}",
+                fix="remove copied rows, or keep together what belongs together: `split: {strategy: group}` or time",
+                name="shared-rows",
+            )
+    if config.split.strategy == "time" and (count := rows_after(parts.training, parts.holdout)):
+        what = f"{count} training rows are not before the holdout, which is meant to be later"
+        yield Problem(where=config.data.source, what=what, fix="split by time alone", name="future-rows")

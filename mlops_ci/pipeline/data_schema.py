@@ -1,100 +1,146 @@
-"""The data against `data.schema.yaml`, through pandera: all findings at once, with counts and a few examples."""
+"""The data against `data.schema.yaml`, through pandera's checks: all findings at once, with counts and examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from mlops_ci.config.types import ColumnSchema, DataSchema
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_ci.config.schema_types import ColumnSchema, DataSchema
+from mlops_ci.core.naming import shown_name
 from mlops_ci.errors import Problem
+from mlops_ci.pipeline.places import Locate, such_as
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-Locate = Callable[[int], str]
-"""Says where a row of the frame comes from, such as `data/a.csv line 17`."""
-
-EXAMPLES = 3
+MOST_UNDECLARED = 10
+"""So many columns that the schema does not name are told one by one."""
 
 
 def schema_findings(
-    frame: DataFrame, source: str, schema: DataSchema | None, locate: Locate
+    frame: DataFrame, source: str, schema: DataSchema | None, locate: Locate, *, prepared: DataFrame | None = None
 ) -> tuple[list[Problem], list[Problem]]:
-    """Problems, and warnings for columns that the schema does not name. Values of private columns are never shown."""
+    """Problems, and warnings for columns that the schema does not name.
+
+    A declared column that the data have not, but `data.prepare` makes, is looked at in the `prepared` frame, which has
+    the same rows. Values of private columns are never shown.
+    """
     if schema is None:
         return [], []
-    declared = {column.name: column for column in schema.columns}
-    problems = _row_bounds(frame, source, schema)
-    names = [str(name) for name in frame.columns]
-    for name in declared:
-        if name not in frame.columns:
-            near = get_close_matches(name, [other for other in names if other not in declared], n=1)
-            fix = f"did {near[0]} take its place? " if near else ""
-            fix += f"add the column, or remove it from {schema.path}"
-            problems.append(Problem(where=f"{source} column {name}", what="is missing", fix=fix))
-    present = [column for column in schema.columns if column.name in frame.columns]
-    failures = _failures(frame, present) if len(frame) else None
-    if failures is not None:
-        for (name, reason), group in failures.groupby(["column", "check"], sort=False):
-            column = declared[str(name)]
-            what = f"{len(group)} of {len(frame)} values are {_what(column, str(reason), group, locate)}"
-            fix = f"correct the data, or column {name} in {schema.path}"
-            problems.append(Problem(where=f"{source} column {name}", what=what, fix=fix))
-    warnings = [
-        Problem(where=f"{source} column {name}", what=f"is not declared in {schema.path}", fix="declare it there")
-        for name in names
-        if name not in declared
-    ]
-    return problems, warnings
+    problems = list(_row_bounds(len(frame), source, schema))
+    for column in schema.columns:
+        held = next((each for each in (frame, prepared) if each is not None and column.name in each.columns), None)
+        if held is None:
+            problems.append(_missing_column(column.name, frame, source, schema))
+        elif len(held):
+            problems += _column_problems(held[column.name], column, source, schema.path, locate)
+    return problems, _undeclared(frame, source, schema)
 
 
-def _row_bounds(frame: DataFrame, source: str, schema: DataSchema) -> list[Problem]:
-    rows, fix = len(frame), f"correct the data, or rows in {schema.path}"
+def fits(series: Series, declared: str) -> NDArray[np.bool_]:
+    """Which values are of the declared type; a missing value is of any, and categories are of that of their values."""
+    import pandas as pd
+    from pandas.api import types
+
+    missing, dtype = series.isna(), series.dtype
+    if declared == "boolean":
+        found = types.is_bool_dtype(dtype) if dtype.kind != "O" else series.map(_is_bool)
+    elif declared == "text":
+        found = isinstance(dtype, pd.StringDtype) or (dtype.kind == "O" and series.map(_is_text))
+    elif declared == "timestamp":
+        found = types.is_datetime64_any_dtype(dtype)
+        if not found and not types.is_numeric_dtype(dtype):
+            moments = series.where(series.map(_may_be_a_moment), None) if types.is_object_dtype(dtype) else series
+            found = pd.to_datetime(moments, errors="coerce", utc=True, format="ISO8601").notna()
+    elif types.is_bool_dtype(dtype) or not types.is_numeric_dtype(dtype):
+        found = _numeric_objects(series, declared)
+    elif types.is_complex_dtype(dtype):
+        found = False
+    else:
+        found = series % 1 == 0 if declared == "integer" and types.is_float_dtype(dtype) else True
+    return np.asarray(missing | found, dtype=np.bool_)
+
+
+def _row_bounds(rows: int, source: str, schema: DataSchema) -> Iterator[Problem]:
+    fix = f"correct the data, or rows in {schema.path}"
     if rows < schema.min_rows:
-        return [Problem(where=source, what=f"holds {rows} rows, at least {schema.min_rows} are demanded", fix=fix)]
+        what = f"holds {rows} rows, at least {schema.min_rows} are demanded"
+        yield Problem(where=source, what=what, fix=fix, name="row-count")
     if schema.max_rows is not None and rows > schema.max_rows:
-        return [Problem(where=source, what=f"holds {rows} rows, at most {schema.max_rows} are allowed", fix=fix)]
-    return []
+        what = f"holds {rows} rows, at most {schema.max_rows} are allowed"
+        yield Problem(where=source, what=what, fix=fix, name="row-count")
 
 
-def _failures(frame: DataFrame, columns: list[ColumnSchema]) -> DataFrame | None:
-    """One line for each value that fails: column, check, index (the row's position) and failure_case (the value)."""
+def _missing_column(name: str, frame: DataFrame, source: str, schema: DataSchema) -> Problem:
+    declared = {column.name for column in schema.columns}
+    others = [str(other) for other in frame.columns if other not in declared and len(str(other)) < 200]
+    near = get_close_matches(name, others, n=1) if len(name) < 200 else []
+    fix = f"did {shown_name(near[0])} take its place? " if near else ""
+    fix += f"add the column, or remove it from {schema.path}"
+    return Problem(where=f"{source} column {shown_name(name)}", what="is missing", fix=fix, name="column-missing")
+
+
+def _undeclared(frame: DataFrame, source: str, schema: DataSchema) -> list[Problem]:
+    declared = {column.name for column in schema.columns}
+    names = [shown_name(name) for name in frame.columns if name not in declared]
+    what, fix = f"is not declared in {schema.path}", "declare it there"
+    warnings = [
+        Problem(where=f"{source} column {name}", what=what, fix=fix, name="undeclared-column")
+        for name in names[:MOST_UNDECLARED]
+    ]
+    if (more := len(names) - MOST_UNDECLARED) > 0:
+        what = f"{more} more columns are not declared in {schema.path}"
+        warnings.append(Problem(where=source, what=what, fix="declare them there", name="undeclared-column"))
+    return warnings
+
+
+def _column_problems(series: Series, column: ColumnSchema, source: str, path: str, locate: Locate) -> Iterator[Problem]:
+    where = f"{source} column {shown_name(column.name)}"
+    fix = f"correct the data, or column {shown_name(column.name)} in {path}"
+    series = plain(series)
+    for name, check in _checks(series, column):
+        wrong = ~np.asarray(check(series).check_output, dtype=np.bool_)
+        if wrong.any():
+            values = None if column.private or name == "null" else series
+            what = (
+                f"{int(wrong.sum())} of {len(series)} values are {check.error}{such_as(wrong, locate, values=values)}"
+            )
+            yield Problem(where=where, what=what, fix=fix, name=name)
+    if column.max_missing is not None and (share := float(series.isna().mean())) > column.max_missing:
+        missing = int(series.isna().sum())
+        what = f"{missing} of {len(series)} values are missing ({share:.1%}), at most {column.max_missing:.1%} may be"
+        yield Problem(where=where, what=what, fix=fix, name="missing-rate")
+
+
+def _checks(series: Series, column: ColumnSchema) -> Iterator[tuple[str, Any]]:
+    """Each check by its name. Where the type is wrong, bounds and categories would only say the same again."""
+    import pandas as pd
     import pandera.pandas as pa
 
-    frame = frame.reset_index(drop=True)
-    schema = pa.DataFrameSchema(
-        {
-            column.name: pa.Column(
-                checks=_checks(pa, frame[column.name], column),
-                nullable=column.nullable,
-                unique=column.unique,
-                name=column.name,
-            )
-            for column in columns
-        }
-    )
-    try:
-        schema.validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        return error.failure_cases
-    return None
-
-
-def _checks(pa: Any, series: Series, column: ColumnSchema) -> list[Any]:
-    """The type first: where it is wrong, bounds and categories would only say the same again."""
-    fits = _fits(series, column.type)
-    if not fits.all():
-        return [pa.Check(lambda _: fits, error=f"not {_TYPES[column.type]}", ignore_na=False)]
-    checks = []
+    if not column.nullable:
+        yield "null", pa.Check(lambda values: values.notna(), error="missing", ignore_na=False)
+    fitting = pd.Series(fits(series, column.type))
+    if not fitting.all():
+        yield "wrong-type", pa.Check(lambda _: fitting, error=f"not {_TYPES[column.type]}", ignore_na=False)
+        return
+    # The bounds and categories of a private column are values of it, as likely as not.
     if column.min is not None:
-        checks.append(pa.Check.ge(_whole(column.min), error=f"below the minimum {_whole(column.min)}"))
+        limit = "" if column.private else f" {_whole(column.min)}"
+        yield "out-of-range", pa.Check.ge(_whole(column.min), error=f"below the minimum{limit}")
     if column.max is not None:
-        checks.append(pa.Check.le(_whole(column.max), error=f"above the maximum {_whole(column.max)}"))
+        limit = "" if column.private else f" {_whole(column.max)}"
+        yield "out-of-range", pa.Check.le(_whole(column.max), error=f"above the maximum{limit}")
     if column.categories:
-        shown = ", ".join(map(str, column.categories[:10])) + (", ..." if len(column.categories) > 10 else "")
-        checks.append(pa.Check.isin(list(column.categories), error=f"not among the categories {shown}"))
-    return checks
+        shown = ", ".join(map(shown_name, column.categories[:10])) + (", ..." if len(column.categories) > 10 else "")
+        error = f"not among the categories{'' if column.private else f' {shown}'}"
+        yield "unknown-category", pa.Check.isin(list(column.categories), error=error)
+    if column.unique:
+        yield "not-unique", pa.Check(lambda values: ~values.duplicated(keep=False) | values.isna(), error="not unique")
 
 
 _TYPES = {
@@ -106,39 +152,34 @@ _TYPES = {
 }
 
 
-def _fits(series: Series, declared: str) -> Series:
-    """Which values are of the declared type; a missing value is of any."""
-    import pandas as pd
-    from pandas.api import types
+def _numeric_objects(series: Series, declared: str) -> Any:
+    """Which values of a column that is not numeric are numbers; decimals are.
 
-    missing = series.isna()
-    dtype = series.dtype.categories.dtype if isinstance(series.dtype, pd.CategoricalDtype) else series.dtype
-    if declared == "boolean":
-        return missing | (types.is_bool_dtype(dtype) if dtype.kind != "O" else series.map(_is_bool))
-    if declared == "text":
-        return missing | (isinstance(dtype, pd.StringDtype) or (dtype.kind == "O" and series.map(_is_text)))
-    if declared == "timestamp":
-        if types.is_datetime64_any_dtype(dtype) or types.is_numeric_dtype(dtype):
-            return missing | types.is_datetime64_any_dtype(dtype)
-        return missing | pd.to_datetime(series, errors="coerce", utc=True, format="ISO8601").notna()
-    if types.is_bool_dtype(dtype) or not types.is_numeric_dtype(dtype):
-        return missing | _numeric_objects(series)
-    if declared == "integer" and types.is_float_dtype(dtype):
-        return missing | (series % 1 == 0)
-    return missing | True
-
-
-def _numeric_objects(series: Series) -> Series:
-    """Which values of a column that is not numeric could be numbers; none, where all could: then its type is wrong.
-
-    So a single `n/a` among ten thousand numbers is named, and not the numbers.
+    Among texts those that could be numbers, so that a single `n/a` among ten thousand of them is named and not they;
+    none, where all could: then it is the column's type that is wrong.
     """
     import pandas as pd
 
     if pd.api.types.is_bool_dtype(series.dtype):
-        return series.isna() & False
+        return False
+    found = pd.api.types.infer_dtype(series, skipna=True)
+    if found in {"decimal", "integer", "floating", "mixed-integer-float"}:
+        return series.map(lambda value: value % 1 == 0) if declared == "integer" else True
     numeric = pd.to_numeric(series.astype(object), errors="coerce").notna()
     return numeric & ~(numeric | series.isna()).all()
+
+
+def plain(series: Series) -> Series:
+    """A category column as the values that it stands for, numbered from 0."""
+    import pandas as pd
+
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return pd.Series(np.asarray(series), name=series.name)
+    return series.reset_index(drop=True)
+
+
+def _may_be_a_moment(value: Any) -> bool:
+    return isinstance(value, str | date)
 
 
 def _is_bool(value: Any) -> bool:
@@ -152,13 +193,3 @@ def _is_text(value: Any) -> bool:
 def _whole(value: float) -> float:
     """A bound as people write it: 12, not 12.0."""
     return int(value) if float(value).is_integer() else value
-
-
-def _what(column: ColumnSchema, reason: str, group: DataFrame, locate: Locate) -> str:
-    """What is wrong with the values, and a few of them with their places."""
-    reason = {"not_nullable": "missing", "field_uniqueness": "not unique"}.get(reason, reason)
-    examples = []
-    for row, value in zip(group["index"].head(EXAMPLES), group["failure_case"].head(EXAMPLES), strict=True):
-        shown = "" if column.private or reason == "missing" else f"{str(value)[:80]!r} in "
-        examples.append(f"{shown}{locate(int(row))}")
-    return f"{reason}, such as {', '.join(examples)}"

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_ci.config.types import ModelConfig
+from mlops_ci.core.naming import shown_name
 from mlops_ci.core.signature import Column, Label
-from mlops_ci.core.splitting import split
 from mlops_ci.errors import ConfigurationError, DataGateError, Problem
 from mlops_ci.pipeline.canonical import (
     canonical_columns,
@@ -21,6 +21,7 @@ from mlops_ci.pipeline.canonical import (
     column_kind,
     features_frame,
 )
+from mlops_ci.pipeline.privacy import discreet
 from mlops_ci.ports import DataFiles, UserCode
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def prepare(frame: DataFrame, config: ModelConfig, user_code: UserCode) -> DataF
     if hook is None:
         return frame
     # A shallow copy is enough: pandas copies on write, so the function cannot change what we hold.
-    prepared = user_code.load(config.root, hook)(frame.copy(deep=False))
+    with discreet(config):
+        prepared = user_code.load(config.root, hook)(frame.copy(deep=False))
     import pandas as pd
 
     what = ""
@@ -89,7 +91,7 @@ def prepare(frame: DataFrame, config: ModelConfig, user_code: UserCode) -> DataF
     elif not prepared.index.equals(frame.index):
         what = f"returned other rows: {len(frame)} went in, {len(prepared)} came out, or their order or index changed"
     elif not prepared.columns.is_unique:
-        what = f"returned the column {prepared.columns[prepared.columns.duplicated()][0]} twice"
+        what = f"returned the column {shown_name(prepared.columns[prepared.columns.duplicated()][0])} twice"
     if what:
         fix = (
             "return the same rows in the same order; leave rows out in the data itself, so that scoring can do the same"
@@ -117,30 +119,11 @@ def build_dataset(frame: DataFrame, config: ModelConfig) -> Dataset:
 
 
 def split_dataset(dataset: Dataset, config: ModelConfig) -> tuple[Dataset, Dataset]:
-    """Training rows and holdout, the same each time. Raises DataGateError where a class is missing from one of them."""
-    chosen = config.split
-    try:
-        train, holdout = split(
-            chosen.strategy,
-            len(dataset),
-            holdout=chosen.holdout,
-            seed=chosen.seed,
-            target=dataset.target,
-            groups=dataset.groups,
-            times=dataset.times,
-        )
-    except ValueError as error:
-        raise ConfigurationError(str(error), where="mlops.yaml split") from error
-    unknown = set(dataset.classes) - set(dataset.target[train].tolist())
-    what = ""
-    if unknown:
-        shown = "" if config.data.target in private_columns(config) else f" (such as {min(unknown, key=str)})"
-        what = f"{len(unknown)} classes{shown} have no training row, so no model can learn them"
-    elif dataset.classes and len(set(dataset.target[holdout].tolist())) < 2:
-        what = f"all {len(holdout)} rows of the holdout are of one class, so it can judge no model"
-    if what:
-        raise DataGateError(what, where="mlops.yaml split", fix="split by another strategy or share, or add data")
-    return dataset.take(train), dataset.take(holdout)
+    """Training rows and holdout, the same each time; see `pipeline.division`, which has the validation sets too."""
+    from mlops_ci.pipeline.division import divide
+
+    parts = divide(dataset, config)
+    return parts.training, parts.holdout
 
 
 def private_columns(config: ModelConfig) -> frozenset[str]:
@@ -163,7 +146,7 @@ def infer_inputs(frame: DataFrame, config: ModelConfig) -> tuple[Column, ...]:
         try:
             inputs.append(Column(name=name, kind=column_kind(frame[name])))
         except ValueError as error:
-            problems.append(Problem(where=f"{config.data.source} column {name}", what=str(error)))
+            problems.append(Problem(where=f"{config.data.source} column {shown_name(name)}", what=str(error)))
     if problems:
         raise DataGateError("the data cannot be used", where=config.data.source, problems=problems)
     return tuple(inputs)
@@ -191,7 +174,7 @@ def _require(frame: DataFrame, config: ModelConfig) -> None:
     roles = config.data
     names = [name for name in (roles.target, roles.id, roles.time, roles.group, *roles.features) if name]
     problems = [
-        Problem(where=f"{config.data.source} column {name}", what="is missing")
+        Problem(where=f"{config.data.source} column {shown_name(name)}", what="is missing")
         for name in dict.fromkeys(names)
         if name not in frame.columns
     ]

@@ -15,6 +15,7 @@ from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Label, Signature, Task
 from mlops_ci.errors import ConfigurationError
 from mlops_ci.pipeline.dataset import Dataset
+from mlops_ci.pipeline.privacy import discreet
 from mlops_ci.ports import Console, UserCode
 
 SHOWN_WARNINGS = 10
@@ -23,10 +24,12 @@ SHOWN_WARNINGS = 10
 def build_estimator(config: ModelConfig, user_code: UserCode, console: Console) -> Any:
     """What `build_model(params)` returns, once it is sure that it can be fitted for the task.
 
+    The global seeds of Python and NumPy are set just before, and again before the fit.
     Raises ConfigurationError with the line of the team's code where it raises, or saying what it returned instead.
     """
     entrypoint = config.train.entrypoint
     with _warnings_to(console):
+        _seed(config.train.seed)
         estimator = user_code.load(config.root, entrypoint)(dict(config.train.params))
     what, fix = _unfit(estimator, config.task)
     if what:
@@ -41,9 +44,8 @@ def fit_estimator(estimator: Any, rows: Dataset, config: ModelConfig, user_code:
     """
     frame = rows.features_frame()
     with console.working(f"training {config.model} on {len(rows):,} rows"), _warnings_to(console):
-        random.seed(config.train.seed)
-        np.random.seed(config.train.seed)
-        with user_code.guarded(config.root, "fitting the estimator"):
+        _seed(config.train.seed)
+        with discreet(config), user_code.guarded(config.root, "fitting the estimator"):
             return estimator.fit(frame, rows.target)
 
 
@@ -67,7 +69,7 @@ def native_predictions(
     It has to, since the label that is served does: some estimators (SVC) label by something else than probability.
     """
     frame = rows.features_frame()
-    with user_code.guarded(config.root, "predicting with the estimator"), warnings.catch_warnings():
+    with discreet(config), user_code.guarded(config.root, "predicting with the estimator"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fitting has said them already
         if signature.task == "regression":
             return Predictions(values=np.asarray(estimator.predict(frame), dtype=np.float64).reshape(-1))
@@ -79,6 +81,11 @@ def native_predictions(
         else:
             labels = np.asarray(estimator.predict(frame)).astype(kind)
     return Predictions(labels=labels, probabilities=probabilities)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def _unfit(estimator: Any, task: Task) -> tuple[str, str]:

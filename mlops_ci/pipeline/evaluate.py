@@ -1,39 +1,36 @@
-"""Judges a challenger against the champion: both scored as ONNX on the same holdout rows, here and now."""
+"""Judges a challenger against the champion: both scored as ONNX on the same rows, here and now, and kept for later."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from mlops_ci.config.supported import unsupported
-from mlops_ci.config.types import ModelConfig
+from mlops_ci.config.types import GateConfig, ModelConfig
 from mlops_ci.core import baseline
 from mlops_ci.core.curves import curves
 from mlops_ci.core.digest import digest_of
+from mlops_ci.core.events import timestamp
 from mlops_ci.core.gate import GateEvidence, Judgement, judge
 from mlops_ci.core.lock import Lock, differences
-from mlops_ci.core.metrics import compute, metrics_for
-from mlops_ci.core.predictions import Predictions
-from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Candidate, Release
-from mlops_ci.core.resampling import Difference, independent_units, paired_difference
-from mlops_ci.core.signature import Signature, Task
-from mlops_ci.core.slices import SliceEvidence, compare_slices
+from mlops_ci.core.metric_intervals import TAIL, metric_intervals
+from mlops_ci.core.metrics import metrics_for
+from mlops_ci.core.records import Candidate, Release
 from mlops_ci.core.verdicts import number
-from mlops_ci.errors import ConfigurationError, DataGateError, NotFoundError, ParityError
-from mlops_ci.pipeline.canonical import canonical_columns
-from mlops_ci.pipeline.dataset import Dataset
-from mlops_ci.pipeline.export import measure_parity
+from mlops_ci.errors import ConfigurationError
+from mlops_ci.pipeline.answers import Answers, collect_answers
+from mlops_ci.pipeline.answers_archive import encode
+from mlops_ci.pipeline.contenders import performance, score_challenger, score_champion
+from mlops_ci.pipeline.dataset import Dataset, private_columns
+from mlops_ci.pipeline.diagnostics import read_diagnostics
+from mlops_ci.pipeline.evidence import Circumstances, fairness_groups, gate_evidence
+from mlops_ci.pipeline.model_card import model_card
 from mlops_ci.pipeline.registry import Registry
-from mlops_ci.ports import Clock, Console, LoadedModel, ModelRuntime
-
-LATENCY_ROWS = 300
-MEGABYTE = 1e6
-SEED = 20130101
-"""Of the resampling. Fixed, so that the same challenger is never judged twice with different luck."""
+from mlops_ci.pipeline.shared_rows import shared_rows
+from mlops_ci.ports import Clock, Console, ModelRuntime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,24 +46,6 @@ class Evaluation:
         return self.judgement.ships
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Champion:
-    """What serves. `answers` is None where it cannot be scored, and then one of the two others says why."""
-
-    release: Release
-    answers: Predictions | None
-    problem: str = ""
-    schema_changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Challenger:
-    answers: Predictions | None
-    measures: Mapping[str, float]
-    parity: Mapping[str, Any] | None
-    problems: tuple[str, ...]
-
-
 def evaluate(
     config: ModelConfig,
     candidate: Candidate,
@@ -78,216 +57,114 @@ def evaluate(
     runtime: ModelRuntime,
     clock: Clock,
     console: Console,
+    validation: Mapping[str, Dataset] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """The verdict on the candidate, trained on `training` beside `holdout`; `champion` is what production serves.
 
-    A model that cannot be scored is a verdict; a store that fails, or whose bytes are not what they should be, is an
-    error (OutsideError, IntegrityError), so that a bad model is never confused with a bad day of the infrastructure.
+    `validation` holds the rows of each validation set, `data` what the data gate found, for the report. A model that
+    cannot be scored is a verdict; a store that fails, or whose bytes are not what they should be, is an error
+    (OutsideError, IntegrityError), so that a bad model is never confused with a bad day of the infrastructure.
     """
     problems = unsupported(config, "evaluate")
     if problems:
         raise ConfigurationError("the gate is asked for what it cannot judge", problems=problems)
+    sets, now = validation or {}, clock.now()
     with console.working(f"judging {config.model} on {len(holdout)} rows"):
-        new = _challenger(config, candidate, holdout, registry, runtime, clock)
-        old = _champion(champion, holdout, config.task, registry, runtime) if champion else None
-        evidence = _evidence(
-            config,
-            candidate,
-            training=training,
-            holdout=holdout,
-            new=new,
-            old=old,
-            registry=registry,
-            clock=clock,
+        ports: dict[str, Any] = {"registry": registry, "runtime": runtime, "clock": clock}
+        new = score_challenger(config, candidate, holdout, sets, **ports)
+        old = score_champion(champion, holdout, sets, config.task, **ports) if champion else None
+        answers = collect_answers(config, candidate.signature, holdout=holdout, validation=sets, new=new, old=old)
+        circumstances = Circumstances(
+            day=now.date().isoformat(),
+            champion=champion.id if champion else None,
+            champion_problem=old.problem or "; ".join(old.schema_changes) if old else "",
+            schema_changes=old.schema_changes if old else (),
+            leaks=_leaks(config, training, holdout, sets),
+            parity_problems=new.problems,
+            looks_used=_count_look(config, candidate, registry, now) if champion else 0,
+            operational=new.operational,
+            dummy=baseline.parameters(candidate.metrics),
         )
-        judgement = judge(evidence, config.gate, on=clock.now().date())
-    value = {
-        "model": config.model,
-        **judgement.to_json(),
-        "reasons": list(judgement.reasons),
+        groups = fairness_groups(answers, config.gate)
+        evidence = gate_evidence(answers, circumstances, config.gate, groups)
+        judgement = judge(evidence, config.gate, on=now.date())
+        value = {
+            "model": config.model,
+            "time": timestamp(now),
+            **judgement.to_json(),
+            **_about(config, candidate, champion, registry),
+            **_measured(config, answers, evidence),
+            "fairness_groups": [measured.to_json() for measured in groups.values()],
+            "performance": performance(new, old),
+            "parity": new.parity,
+            "card": model_card(config, training=training, holdout=holdout),
+            "data": data,
+            # what `backtest` judges once more
+            "gate": policy_json(config.gate),
+            "circumstances": circumstances.to_json(),
+            "answers": registry.put_blob(encode(answers)),
+        }
+    return _kept(judgement, json.loads(json.dumps(value)), registry)
+
+
+def holdout_identity(config: ModelConfig, lock: Lock) -> str:
+    """Names a holdout by what decides which rows are in it: another set of features does not make it a new one.
+
+    Nor do other validation sets, since these are cut from what the holdout leaves.
+    """
+    split = {key: value for key, value in lock.params["split"].items() if key != "validation"}
+    return digest_of({"data": lock.data, "split": split, "target": config.data.target})
+
+
+def policy_json(gate: GateConfig) -> dict[str, Any]:
+    """The policy as it is kept beside the verdict that it led to."""
+    waivers = [{**asdict(waiver), "expires": waiver.expires.isoformat()} for waiver in gate.waivers]
+    return {**asdict(gate), "waivers": waivers}
+
+
+def _count_look(config: ModelConfig, candidate: Candidate, registry: Registry, now: datetime) -> int:
+    """How many challengers this holdout has judged up to this one. Without a champion nobody is judged by it.
+
+    Each is told its number when it comes first, so that it spends the same alpha whenever it is judged again. Of those
+    that came at the same moment and so have the same number, each counts all.
+    """
+    identity = holdout_identity(config, Lock.from_json(registry.get_json(candidate.lock_record)))
+    number_of = {"number": 1 + len(registry.looks(identity))}
+    registry.add_look(identity, candidate.lock, {"model": config.model, "time": now.isoformat(), **number_of})
+    numbers = {look["lock"]: look["number"] for look in registry.looks(identity)}
+    return sum(one <= numbers[candidate.lock] for one in numbers.values())
+
+
+def _leaks(
+    config: ModelConfig, training: Dataset, holdout: Dataset, validation: Mapping[str, Dataset]
+) -> tuple[str, ...]:
+    """A sentence for each set of rows that shares some with the training."""
+    judged = {"the holdout": holdout, **{f"the validation set {name}": rows for name, rows in validation.items()}}
+    limit = config.data.schema.max_shared if config.data.schema else None
+    shared = {what: shared_rows(training, rows, limit=limit) for what, rows in judged.items()}
+    return tuple(
+        f"{one.leaked} of the {one.holdout} rows of {what} are among the training rows: {one.text}"
+        for what, one in shared.items()
+        if one.leaked
+    )
+
+
+def _about(config: ModelConfig, candidate: Candidate, champion: Release | None, registry: Registry) -> dict[str, Any]:
+    """Who was judged, and what is known of it already."""
+    return {
         "lock": candidate.lock,
         "commit": candidate.commit,
-        "task": config.task,
+        "task": candidate.signature.task,
         "rows": dict(candidate.rows),
         "seconds": candidate.seconds,
         "champion_release": champion.id if champion else None,
         "champion_version": champion.version if champion else None,
-        "metrics": _metrics(candidate.signature, holdout, new, old),
-        "measures": {name: number(item) for name, item in new.measures.items()},
         "training_metrics": {name: item for name, item in candidate.metrics.items() if name.startswith("train.")},
-        "parity": new.parity,
         "changes": _changes(candidate, champion, registry),
-        "curves": {
-            "challenger": _curves(candidate.signature, holdout, new.answers),
-            "champion": _curves(candidate.signature, holdout, old.answers if old else None),
-        },
-        "private": [column.name for column in config.data.schema.columns if column.private]
-        if config.data.schema
-        else [],
+        "diagnostics": read_diagnostics(candidate, registry),
+        "private": sorted(private_columns(config)),
     }
-    value = json.loads(json.dumps(value))
-    return Evaluation(judgement=judgement, value=value, digest=registry.put_json(value))
-
-
-def holdout_identity(config: ModelConfig, lock: Lock) -> str:
-    """Names a holdout by what decides which rows are in it: another set of features does not make it a new one."""
-    return digest_of({"data": lock.data, "split": lock.params["split"], "target": config.data.target})
-
-
-def _challenger(
-    config: ModelConfig, candidate: Candidate, holdout: Dataset, registry: Registry, runtime: ModelRuntime, clock: Clock
-) -> _Challenger:
-    try:
-        measured = measure_parity(candidate, config, registry=registry, runtime=runtime, holdout=holdout)
-    except ParityError as error:
-        return _Challenger(answers=None, measures={}, parity=None, problems=(error.what,))
-    answers, parity = measured.answers, measured.parity
-    names = metrics_for(config.task)
-    measures = {name: compute(name, holdout.target, answers, candidate.signature) for name in names}
-    measures["latency_p99_ms"] = _latency_p99(measured.model, holdout, clock)
-    measures["model_mb"] = len(measured.graph) / MEGABYTE
-    said = f"{parity.over} rows differ by up to {parity.max_abs_diff:.3g}, {parity.flips} labels are others"
-    return _Challenger(
-        answers=answers, measures=measures, parity=parity.to_json(), problems=() if parity.ok else (said,)
-    )
-
-
-def _champion(release: Release, holdout: Dataset, task: Task, registry: Registry, runtime: ModelRuntime) -> _Champion:
-    try:
-        signature = Signature.from_json(registry.get_json(release.files[SIGNATURE_FILE]))
-        model = runtime.load(registry.get_blob(release.files[MODEL_FILE]), signature)
-    except (NotFoundError, KeyError, ValueError) as error:
-        return _Champion(release=release, answers=None, problem=str(error))
-    changes = _schema_changes(signature, holdout, task)
-    if changes:
-        return _Champion(release=release, answers=None, schema_changes=changes)
-    try:
-        return _Champion(release=release, answers=model.predict(canonical_columns(holdout.frame, signature.inputs)))
-    except DataGateError as error:
-        return _Champion(release=release, answers=None, schema_changes=(str(error),))
-    except ValueError as error:
-        return _Champion(release=release, answers=None, problem=str(error))
-
-
-def _schema_changes(champion: Signature, holdout: Dataset, task: Task) -> tuple[str, ...]:
-    """Why the champion cannot be asked about these rows: columns that it reads are gone, task or classes are others."""
-    gone = [column.name for column in champion.inputs if column.name not in holdout.frame.columns]
-    changes = [f"the champion reads column {name}, which the data do not have any more" for name in gone]
-    if champion.task != task:
-        changes.append(f"the champion's task is {champion.task}, which the data are not for any more")
-    elif champion.classes != holdout.classes:
-        changes.append(
-            f"the champion knows the classes {list(champion.classes)}, the data have {list(holdout.classes)}"
-        )
-    return tuple(changes)
-
-
-def _evidence(
-    config: ModelConfig,
-    candidate: Candidate,
-    *,
-    training: Dataset,
-    holdout: Dataset,
-    new: _Challenger,
-    old: _Champion | None,
-    registry: Registry,
-    clock: Clock,
-) -> GateEvidence:
-    metric = config.gate.primary.metric
-    dummy = baseline.predict(candidate.metrics, candidate.signature, len(holdout))
-    return GateEvidence(
-        rows=len(holdout),
-        measures=new.measures,
-        baseline=compute(metric, holdout.target, dummy, candidate.signature),
-        champion=old.release.id if old else None,
-        champion_problem=old.problem or "; ".join(old.schema_changes) if old else "",
-        primary=_primary(config, candidate.signature, holdout, new, old),
-        slices=_slices(config, candidate.signature, holdout, new, old),
-        fairness={},
-        schema_changes=old.schema_changes if old else (),
-        leaked_rows=_shared_rows(training, holdout),
-        parity_problems=new.problems,
-        looks_used=_count_look(config, candidate, old, registry, clock),
-    )
-
-
-def _units(config: ModelConfig, holdout: Dataset) -> Any:
-    """Rows that belong together are drawn together: a group's, or, in a split by time, those of a stretch of time."""
-    return independent_units(groups=holdout.groups, times=holdout.times if config.split.strategy == "time" else None)
-
-
-def _primary(
-    config: ModelConfig, signature: Signature, holdout: Dataset, new: _Challenger, old: _Champion | None
-) -> Difference | None:
-    if new.answers is None or old is None or old.answers is None:
-        return None
-    return paired_difference(
-        config.gate.primary.metric, holdout.target, old.answers, new.answers, signature,
-        units=_units(config, holdout), resamples=config.gate.resamples, seed=SEED,
-    )  # fmt: skip
-
-
-def _slices(
-    config: ModelConfig, signature: Signature, holdout: Dataset, new: _Challenger, old: _Champion | None
-) -> list[SliceEvidence]:
-    if new.answers is None:
-        return []
-    return [
-        evidence
-        for rule in config.gate.slices
-        for evidence in compare_slices(
-            rule, holdout.frame[rule.by].to_numpy(dtype=object, na_value=None), holdout.target,
-            old.answers if old else None, new.answers, signature,
-            units=_units(config, holdout), resamples=config.gate.resamples, seed=SEED,
-        )
-    ]  # fmt: skip
-
-
-def _shared_rows(training: Dataset, holdout: Dataset) -> int:
-    """Rows of the holdout whose id is a training row's too; without ids nobody can tell, as equal rows may be two."""
-    if training.ids is None or holdout.ids is None:
-        return 0
-    return int(np.isin(holdout.ids, training.ids).sum())
-
-
-def _count_look(
-    config: ModelConfig, candidate: Candidate, old: _Champion | None, registry: Registry, clock: Clock
-) -> int:
-    """How many challengers this holdout has judged, this one included. Without a champion nobody is judged by it."""
-    if old is None:
-        return 0
-    identity = holdout_identity(config, Lock.from_json(registry.get_json(candidate.lock_record)))
-    registry.add_look(identity, candidate.lock, {"model": config.model, "time": clock.now().isoformat()})
-    return len(registry.looks(identity))
-
-
-def _latency_p99(model: LoadedModel, holdout: Dataset, clock: Clock) -> float:
-    """The 99th percentile of single rows, asked one after the other in this process, in milliseconds."""
-    times = []
-    for row in np.linspace(0, len(holdout) - 1, LATENCY_ROWS).astype(int):
-        one = {name: column[row : row + 1] for name, column in holdout.columns.items()}
-        started = clock.monotonic()
-        model.predict(one)
-        times.append(1000 * (clock.monotonic() - started))
-    return float(np.quantile(times, 0.99))
-
-
-def _metrics(
-    signature: Signature, holdout: Dataset, new: _Challenger, old: _Champion | None
-) -> dict[str, dict[str, float | None]]:
-    """Every metric of the task, of both models on the same rows."""
-    champion = old.answers if old else None
-    return {
-        name: {
-            "champion": None if champion is None else number(compute(name, holdout.target, champion, signature)),
-            "challenger": number(new.measures.get(name)),
-        }
-        for name in metrics_for(signature.task)
-    }
-
-
-def _curves(signature: Signature, holdout: Dataset, answers: Predictions | None) -> dict[str, Any] | None:
-    return None if answers is None else curves(holdout.target, answers, signature)
 
 
 def _changes(candidate: Candidate, champion: Release | None, registry: Registry) -> list[str]:
@@ -296,3 +173,42 @@ def _changes(candidate: Candidate, champion: Release | None, registry: Registry)
         return []
     before = Lock.from_json(registry.get_json(champion.evidence["lock"]))
     return differences(before, Lock.from_json(registry.get_json(candidate.lock_record)))
+
+
+def _measured(config: ModelConfig, answers: Answers, evidence: GateEvidence) -> dict[str, Any]:
+    """The numbers of both models on the holdout, and what is drawn of them."""
+    return {
+        "metrics": _metrics(config, answers, evidence),
+        "measures": {name: number(item) for name, item in evidence.measures.items()},
+        "curves": _curves(answers),
+    }
+
+
+def _metrics(config: ModelConfig, answers: Answers, evidence: GateEvidence) -> dict[str, dict[str, Any]]:
+    """Every metric of the task, of both models on the holdout; the primary one's difference as the gate saw it."""
+    rows, gate, names = answers.holdout, config.gate, metrics_for(config.task)
+    found = metric_intervals(names, rows.truth, rows.champion, rows.challenger, answers.signature, units=rows.units)
+    metrics = {name: one.to_json() for name, one in found.items()}
+    primary = evidence.primary
+    if primary is not None and gate.primary.metric in metrics:
+        ends = number(primary.lower(TAIL)), number(primary.upper(TAIL))
+        metrics[gate.primary.metric]["difference_interval"] = None if None in ends else ends
+    return metrics
+
+
+def _curves(answers: Answers) -> dict[str, Any]:
+    """What is drawn of each model's answers."""
+    models = {"challenger": answers.holdout.challenger, "champion": answers.holdout.champion}
+    return {
+        who: None if one is None else curves(answers.holdout.truth, one, answers.signature)
+        for who, one in models.items()
+    }
+
+
+def _kept(judgement: Judgement, value: Mapping[str, Any], registry: Registry) -> Evaluation:
+    """Keeps the evaluation and lists it for `backtest`; to judge the same once more adds nothing to the list."""
+    digest = registry.put_json(value)
+    judged = {name: value[name] for name in ("lock", "champion_release", "answers", "gate", "verdict")}
+    record = {name: value[name] for name in ("time", "lock", "verdict", "ships")}
+    registry.add_evaluation(value["model"], digest_of(judged), {**record, "evaluation": digest})
+    return Evaluation(judgement=judgement, value=value, digest=digest)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_ci.pipeline import wording
+from mlops_ci.pipeline import figures, wording
+from mlops_ci.pipeline.model_card import card_facts, performance
 
 Evaluation = Mapping[str, Any]
 
@@ -28,12 +29,17 @@ class View:
         return f"model-{self.number}"
 
     @property
+    def judged(self) -> bool:
+        """Whether there is a verdict; without one there are only the problems that kept it from being given."""
+        return not wording.failed(self.evaluation)
+
+    @property
     def decimals(self) -> int:
-        return wording.decimals_for(self.evaluation["primary"])
+        return figures.decimals_for(self.evaluation["primary"])
 
     @property
     def slice_decimals(self) -> int:
-        found = sorted(wording.decimals_for(one) for one in self.evaluation["slices"])
+        found = sorted(figures.decimals_for(one) for one in self.evaluation["slices"])
         return found[len(found) // 2] if found else 3
 
     @property
@@ -58,10 +64,67 @@ class View:
     def problems(self) -> list[Mapping[str, Any]]:
         return list((self.evaluation.get("data") or {}).get("problems", ()))
 
+    @property
+    def warnings(self) -> list[Mapping[str, Any]]:
+        return list((self.evaluation.get("data") or {}).get("warnings", ()))
+
+    @property
+    def data_changes(self) -> list[Mapping[str, Any]]:
+        """The columns that changed since the last accepted data, the largest change first."""
+        changes = (self.evaluation.get("data") or {}).get("changes", ())
+        return sorted(changes, key=lambda one: -(one.get("distance") or 0.0))
+
+    @property
+    def validation(self) -> list[Mapping[str, Any]]:
+        """The named validation sets, those that block first."""
+        return sorted(self.evaluation.get("validation", ()), key=lambda one: one["ok"])
+
+    @property
+    def fairness_groups(self) -> list[Mapping[str, Any]]:
+        """The measures of each group by column: the names of the measures as `columns`, and one line a group."""
+        tables: list[Mapping[str, Any]] = []
+        for one in self.evaluation.get("fairness_groups", ()):
+            columns = list(dict.fromkeys(name for group in one["groups"] for name in group["measures"]))
+            tables.append({"by": one["by"], "columns": columns, "groups": one["groups"]})
+        return tables
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        return self.evaluation.get("diagnostics") or {}
+
+    @property
+    def importance(self) -> list[dict[str, Any]]:
+        """The features with their loss, the most important first; `share` of the largest loss."""
+        features = sorted((self.diagnostics.get("importance") or {}).get("features", ()), key=lambda one: -one["mean"])
+        largest = features[0]["mean"] if features and features[0]["mean"] > 0 else 1.0
+        return [{**feature, "share": feature["mean"] / largest} for feature in features]
+
+    @property
+    def importance_decimals(self) -> int:
+        return figures.decimals_to_tell([feature["mean"] for feature in self.importance])
+
+    @property
+    def shap(self) -> Mapping[str, float]:
+        """The mean absolute SHAP value of each feature, the largest first."""
+        features = (self.diagnostics.get("shap") or {}).get("features", ())
+        return {one["name"]: one["mean_abs"] for one in sorted(features, key=lambda one: -one["mean_abs"])}
+
+    @property
+    def card(self) -> list[tuple[str, str]]:
+        return card_facts(self.evaluation)
+
+    @property
+    def performance(self) -> str:
+        return performance(self.evaluation)
+
     def interval(self, *, width: float = 200) -> dict[str, float] | None:
         """Where the difference, its bounds, zero and the margin are on a line of this width."""
         primary = self.evaluation["primary"]
         return _positions(primary, margin=primary["margin"], reach=_reach([primary], primary["margin"]), width=width)
+
+    def validation_intervals(self, *, width: float = 120) -> list[dict[str, float] | None]:
+        reach = _reach(self.validation, 0.0)
+        return [_positions(one, margin=0.0, reach=reach, width=width) for one in self.validation]
 
     def slice_intervals(self, *, width: float = 120) -> list[dict[str, float] | None]:
         reach = _reach(self.slices, 0.0)
@@ -71,7 +134,8 @@ class View:
 def _without_private_values(evaluation: Evaluation) -> Evaluation:
     """Slices of a private column are numbered instead of named, in the reasons too."""
     private = set(evaluation.get("private", ()))
-    hidden = [one for one in evaluation["slices"] if one["by"] in private]
+    hidden = [one for one in evaluation.get("slices", ()) if one["by"] in private]
+    evaluation = _without_private_groups(evaluation, private)
     if not hidden:
         return evaluation
     numbers = {(one["by"], one["value"]): f"(private {number})" for number, one in enumerate(hidden, start=1)}
@@ -84,6 +148,18 @@ def _without_private_values(evaluation: Evaluation) -> Evaluation:
 
     slices = [{**one, "value": numbers.get((one["by"], one["value"]), one["value"])} for one in evaluation["slices"]]
     return {**evaluation, "slices": slices, "reasons": [reworded(reason) for reason in evaluation["reasons"]]}
+
+
+def _without_private_groups(evaluation: Evaluation, private: Collection[str]) -> Evaluation:
+    tables = evaluation.get("fairness_groups", ())
+    if not any(table["by"] in private for table in tables):
+        return evaluation
+
+    def numbered(table: Mapping[str, Any]) -> Mapping[str, Any]:
+        groups = [{**one, "value": f"(private {number})"} for number, one in enumerate(table["groups"], start=1)]
+        return {**table, "groups": groups} if table["by"] in private else table
+
+    return {**evaluation, "fairness_groups": [numbered(table) for table in tables]}
 
 
 def _reach(differences: Sequence[Mapping[str, Any]], margin: float) -> float:

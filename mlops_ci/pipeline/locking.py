@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import mlops_ci
@@ -42,12 +43,19 @@ def training_params(config: ModelConfig) -> dict[str, Any]:
             "features": list(data.features),
             "prepare": data.prepare,
         },
-        "split": {"strategy": split.strategy, "holdout": split.holdout, "seed": split.seed},
+        "split": {
+            "strategy": split.strategy,
+            "holdout": split.holdout,
+            "seed": split.seed,
+            "validation": [asdict(each) for each in split.validation],
+        },
         "train": {
             "entrypoint": train.entrypoint,
             "params": _plain(train.params),
-            "search": _plain(train.search),
+            "search": None if train.search is None else _plain(asdict(train.search)),
             "seed": train.seed,
+            "threads": train.threads,
+            "diagnostics": asdict(train.diagnostics),
         },
     }
 

@@ -6,15 +6,13 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mlops_ci.pipeline import wording
+from mlops_ci.pipeline import figures, wording
 from mlops_ci.pipeline.markdown import Markdown, escaped, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
-SLICES_SHOWN = 20
-CHANGES_SHOWN = 15
-REASONS_SHOWN = 10
+SHOWN = {"slices": 20, "changes": 15, "reasons": 10, "features": 10}
 """In a comment; a page has all of them."""
 NAME_LENGTH = 80
 LINE_LENGTH = 10_000
@@ -41,7 +39,8 @@ def _environment(kind: str) -> Environment:
     environment.filters |= {"ours": Markdown, "code": _code, "name": _name, "short": _short, "lines": _lines}
     environment.globals |= {
         "wording": wording,
-        "limits": {"slices": SLICES_SHOWN, "changes": CHANGES_SHOWN, "reasons": REASONS_SHOWN},
+        "figures": figures,
+        "limits": SHOWN,
     }
     return environment
 

@@ -10,6 +10,8 @@ from mlops_ci.core.digest import canonical_json, sha256
 from mlops_ci.core.layout import (
     blob_path,
     candidate_path,
+    evaluation_path,
+    evaluations_folder,
     look_path,
     looks_folder,
     numbered_path,
@@ -173,6 +175,24 @@ class Registry:
                 raise self._spoilt(path, "is no record of a look at this holdout")
             found.append(record)
         return sorted(found, key=lambda record: (str(record.get("time", "")), record["lock"]))
+
+    # Evaluations: every verdict that was given, so that none can be forgotten.
+
+    def add_evaluation(self, model: str, judgement: str, record: Mapping[str, Any]) -> bool:
+        """Lists an evaluation under the digest `judgement` of what was judged; the first of equal ones stays."""
+        whole = {**record, "model": model, "judgement": judgement}
+        return self._store.create(evaluation_path(model, judgement), canonical_json(whole))
+
+    def evaluations(self, model: str) -> list[dict[str, Any]]:
+        """The records of all evaluations of the model, oldest first by their `time`."""
+        folder = evaluations_folder(model)
+        found = []
+        for path in self._store.list(folder):
+            record = self._parsed(path, self._store.get(path))
+            if not isinstance(record, dict) or path != f"{folder}/{record.get('judgement')}.json":
+                raise self._spoilt(path, "is no record of an evaluation of this model")
+            found.append(record)
+        return sorted(found, key=lambda record: (str(record.get("time", "")), record["judgement"]))
 
     def _record(self, path: str, data: bytes, kind: type) -> dict[str, Any]:
         value = self._parsed(path, data)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_ci.core.gate import Waived
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Candidate, Release
 from mlops_ci.errors import ParityError, RolloutAborted
 from mlops_ci.pipeline.admission import require_admitted
@@ -21,13 +22,14 @@ from mlops_ci.pipeline.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What is known of a candidate when it becomes a version."""
+    """What is known of a candidate when it becomes a version; `waived` is what it was let through for."""
 
     candidate: Candidate
     commit: str
     verdict: str
     golden: GoldenRows
     evidence: Mapping[str, str]
+    waived: Sequence[Waived] = ()
 
 
 def released(log: EventLog, registry: Registry, model: str, lock: str) -> Release | None:
@@ -48,6 +50,8 @@ def register(registration: Registration, *, registry: Registry, log: EventLog, a
         return existing
     if candidate.onnx is None:
         raise ParityError(f"there is no ONNX graph: {candidate.refusal}")
+    # Before it is registered: a run that is killed in between, and finds its release later, must not lose them.
+    _record_waivers(registration, log, actor)
     version = registry.claim_version(candidate.model, lock=candidate.lock, commit=registration.commit)
     # Of two runs that race for the same lock the first decides the commit, so that both make the same release.
     commit = registry.version(candidate.model, version).commit
@@ -75,6 +79,20 @@ def register(registration: Registration, *, registry: Registry, log: EventLog, a
     )
     log.append(candidate.model, lambda state: None if version in state.versions else new)
     return released(log, registry, candidate.model, candidate.lock) or release
+
+
+def _record_waivers(registration: Registration, log: EventLog, actor: str) -> None:
+    """Puts every waiver that let something pass on the record, once for each lock and verdict."""
+    candidate = registration.candidate
+    evidence = sorted(registration.evidence.values())
+    for waived in registration.waived:
+        about = {"verdict": waived.verdict, "lock": candidate.lock}
+        known = (event.subject for event in log.read(candidate.model) if event.kind == "waived")
+        if any(about.items() <= subject.items() for subject in known):
+            continue
+        said = {"reason": waived.reason, "approver": waived.approver, "expires": waived.expires}
+        subject = {**about, **said, "findings": list(waived.findings)}
+        log.record(candidate.model, "waived", subject, actor=actor, evidence=evidence)
 
 
 def deploy(site: Site, release: Release) -> Change:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_ci.core.verdicts import BLOCKING
 from mlops_ci.pipeline import wording
 from mlops_ci.pipeline.evaluation_view import Evaluation, View
 from mlops_ci.pipeline.page import template
@@ -45,7 +44,7 @@ def sections(views: Sequence[View]) -> list[tuple[View, list[Any]]]:
     from mlops_ci.pipeline.plots import plots
 
     return [
-        (view, plots(view.evaluation.get("curves") or {}, key=view.key) if place < PLOTTED_MODELS else [])
+        (view, plots(view.evaluation, key=view.key) if place < PLOTTED_MODELS else [])
         for place, view in enumerate(views)
     ]
 
@@ -97,6 +96,7 @@ def _summary(views: Sequence[View]) -> str:
         "May ship": ("may ship", "may ship"),
         "Champion stays": ("keeps what serves in production", "keep what serves in production"),
         "Blocked": ("is blocked", "are blocked"),
+        "Failed": ("could not be judged", "could not be judged"),
     }
     numbers = [(labels.count(name), words) for name, words in endings.items()]
     said = "; ".join(f"{many} {one if many == 1 else more}" for many, (one, more) in numbers if many)
@@ -108,10 +108,10 @@ def _summary(views: Sequence[View]) -> str:
 
 
 def _verdicts(views: Sequence[View]) -> str:
-    names = [str(view.evaluation["verdict"]) for view in views]
+    names = [wording.verdict(view.evaluation) for view in views]
     return ", ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))
 
 
 def _urgency(evaluation: Evaluation) -> tuple[int, str]:
-    order = 0 if evaluation["verdict"] in BLOCKING else 1 if evaluation["ships"] else 2
+    order = {"Failed": 0, "Blocked": 1, "May ship": 2}.get(wording.label(evaluation), 3)
     return order, str(evaluation["model"])

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from mlops_ci.core.predictions import Predictions
+from mlops_ci.core.predictions import Predictions, joined
 from mlops_ci.core.records import Release
 from mlops_ci.core.rollout import (
     Replay,
@@ -180,8 +178,8 @@ def _ask(site: Site, records: Sequence[Mapping[str, Any]], stable: _Side, new: _
     pairs = [(_one(site, stable, record), _one(site, new, record)) for record in records]
     good = [(old.predictions, fresh.predictions) for old, fresh in pairs if old.predictions and fresh.predictions]
     return _Asked(
-        stable=_joined([old for old, _ in good]),
-        new=_joined([fresh for _, fresh in good]),
+        stable=joined([old for old, _ in good]) if good else None,
+        new=joined([fresh for _, fresh in good]) if good else None,
         stable_traffic=_traffic([old for old, _ in pairs]),
         new_traffic=_traffic([fresh for _, fresh in pairs]),
         failed=sum(1 for old, fresh in pairs if not old.error and fresh.error),
@@ -199,20 +197,6 @@ def _traffic(answers: Sequence[Answer]) -> Traffic:
         requests=len(answers),
         errors=sum(1 for answer in answers if answer.error),
         latencies=[answer.milliseconds for answer in answers if not answer.error],
-    )
-
-
-def _joined(parts: Sequence[Predictions]) -> Predictions | None:
-    if not parts:
-        return None
-
-    def together(arrays: list[Any]) -> Any:
-        return None if arrays[0] is None else np.concatenate(arrays)
-
-    return Predictions(
-        labels=together([part.labels for part in parts]),
-        probabilities=together([part.probabilities for part in parts]),
-        values=together([part.values for part in parts]),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_ci.config.types import DataSchema
+from mlops_ci.config.schema_types import DataSchema
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import ColumnKind, Signature
 from mlops_ci.errors import DataGateError, Problem

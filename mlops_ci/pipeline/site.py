@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlops_ci.config.types import EnvironmentConfig, ParityConfig
 from mlops_ci.core.chain import Anchor
 from mlops_ci.core.events import Event, EventKind
+from mlops_ci.core.probes import Probes
 from mlops_ci.core.records import SIGNATURE_FILE, Release
 from mlops_ci.core.signature import Signature
 from mlops_ci.core.state import EnvironmentState, ModelState
@@ -90,9 +91,14 @@ class Site:
         return Signature.from_json(json.loads(self.registry.get_blob(release.files[SIGNATURE_FILE])))
 
     def golden(self, release: Release) -> GoldenRows:
+        """The rows that a service of this release is asked, the adversarial ones among them."""
         if "golden" not in release.evidence:
             raise IntegrityError(f"release {release.id[:12]} has no golden rows", fix="release the version again")
-        return GoldenRows.from_json(self.registry.get_json(release.evidence["golden"]))
+        golden = GoldenRows.from_json(self.registry.get_json(release.evidence["golden"]))
+        if "probes" not in release.evidence:
+            return golden
+        probes = Probes.from_json(self.registry.get_json(release.evidence["probes"]), self.signature(release))
+        return replace(golden, probes=probes)
 
     def start(self, release: Release) -> str:
         """Starts the release's service, or finds it running, and returns its own address."""

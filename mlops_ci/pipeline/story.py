@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlops_ci.pipeline import wording
+from mlops_ci.pipeline import figures
 from mlops_ci.pipeline.evaluation_view import Evaluation, View
 from mlops_ci.pipeline.page import template
 
@@ -23,7 +23,7 @@ def render_story(title: str, steps: Sequence[Step], audit: Mapping[str, Any]) ->
     in `result` too). `audit` is what `why --json` answers. All text is shown as text, whatever it holds.
     """
     failed = [str(step["name"]) for step in steps if not step["ok"]]
-    seconds = wording.number(sum(step["seconds"] for step in steps), 0)
+    seconds = figures.number(sum(step["seconds"] for step in steps), 0)
     went = f"{len(failed)} did not go as they should: {', '.join(failed)}" if failed else "every one went as it should"
     return template("story.html.jinja").render(
         title=title,
@@ -49,7 +49,7 @@ def _shown(step: Step, number: int) -> dict[str, Any]:
         "answer": _answer(values) if any(map(_is_nested, values.values())) else "",
         "comment": step.get("markdown"),
         "view": view,
-        "plots": plots(view.evaluation.get("curves") or {}, key=view.key) if view else [],
+        "plots": plots(view.evaluation, key=view.key) if view else [],
     }
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import ceil, floor, isfinite, log10
+from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
-from mlops_ci.core.metrics import oriented
 from mlops_ci.core.verdicts import BLOCKING
-
-MINUS = "\N{MINUS SIGN}"
-NOTHING = "\N{EM DASH}"
-MOST_DECIMALS = 6
+from mlops_ci.pipeline.figures import change, count, decimals_for, number, plain
 
 METRIC_NAMES: Mapping[str, str] = {
     "roc_auc": "ROC AUC",
@@ -47,6 +43,31 @@ BLOCKED_BECAUSE: Mapping[str, str] = {
     "guardrail": "a declared limit is broken",
     "slice-regression": "it is worse for some of the rows",
     "fairness": "it treats groups more differently than is allowed",
+    "validation-regression": "it is worse on one of the named validation sets",
+    "validation-too-small": "a named validation set has too few rows to be judged",
+    "group-too-small": "a group of people or things has too few rows for its fairness to be judged",
+}
+
+FAILED_BECAUSE: Mapping[str, str] = {
+    "check": "The data gate is closed, so nothing was trained",
+    "error": "It could not be judged",
+}
+
+PARITY_KINDS: Mapping[str, str] = {
+    "holdout": "of the holdout",
+    "threshold": "at thresholds of its trees",
+    "missing": "with missing values",
+    "unseen": "with unseen categories",
+    "extreme": "with extreme numbers",
+    "empty": "with empty texts",
+}
+
+CHANGED: Mapping[str, str] = {
+    "code": "Code",
+    "data": "Data",
+    "params": "Parameters",
+    "environment": "Environment",
+    "": "Other",
 }
 
 NEXT_STEPS: Mapping[str, str] = {
@@ -62,6 +83,11 @@ NEXT_STEPS: Mapping[str, str] = {
     "guardrail": "Improve the model until it keeps the limit, or change it in `mlops.yaml` in a reviewed commit.",
     "slice-regression": "Look at the slices below: what is different about these rows?",
     "fairness": "Look at the groups below, or change the limit in `mlops.yaml` in a reviewed commit.",
+    "validation-regression": "Look at the validation sets below: what is different about these rows?",
+    "validation-too-small": "Give the set a larger share in `split.validation`, or lower its `min_rows`.",
+    "group-too-small": "Add holdout rows of this group, or lower its `min_rows` in `mlops.yaml`.",
+    "check": "Mend the data, or `data.schema.yaml` where it asks for too much, and push again.",
+    "error": "See the message; where an outside system failed, run it again.",
     "inferior": "Nothing has to be done: production keeps what it has. Close the pull request, or improve the model.",
     "inconclusive": "Production keeps what it has. Judge it on more holdout rows, or look for a larger improvement.",
     "non-inferior": "Production keeps what it has, because the policy asks for a better model, not an equal one.",
@@ -74,6 +100,8 @@ def metric_name(name: str) -> str:
 
 def sentence(evaluation: Mapping[str, Any]) -> str:
     """The verdict in one or two sentences: what is better or worse, by how much, how sure, and what becomes of it."""
+    if failed(evaluation):
+        return _failure(evaluation)
     primary, verdict = evaluation["primary"], evaluation["verdict"]
     effect = f"{metric_name(primary['metric'])} {_effect(primary)}"
     end = _outcome(evaluation)
@@ -97,8 +125,20 @@ def sentence(evaluation: Mapping[str, Any]) -> str:
     return words.get(verdict, f"{verdict}: {effect} (margin {margin}). {end}")
 
 
+def failed(evaluation: Mapping[str, Any]) -> str:
+    """The step at which it ended before there was a verdict; empty where there is one."""
+    return "" if "verdict" in evaluation else str(evaluation.get("failed") or "error")
+
+
+def verdict(evaluation: Mapping[str, Any]) -> str:
+    """The gate's verdict, or what kept it from giving one."""
+    return {"check": "data gate", "error": "error"}.get(failed(evaluation), "") or str(evaluation.get("verdict"))
+
+
 def label(evaluation: Mapping[str, Any]) -> str:
     """The outcome in a word or two, for a badge."""
+    if failed(evaluation):
+        return "Failed"
     if evaluation["ships"]:
         return "May ship"
     return "Blocked" if evaluation["verdict"] in BLOCKING else "Champion stays"
@@ -106,6 +146,8 @@ def label(evaluation: Mapping[str, Any]) -> str:
 
 def tone(evaluation: Mapping[str, Any]) -> str:
     """`good`, `neutral` or `bad`: to keep the champion is an ordinary outcome and not bad."""
+    if failed(evaluation):
+        return "bad"
     if evaluation["ships"]:
         return "good"
     return "bad" if evaluation["verdict"] in BLOCKING else "neutral"
@@ -113,82 +155,41 @@ def tone(evaluation: Mapping[str, Any]) -> str:
 
 def next_step(evaluation: Mapping[str, Any]) -> str:
     """What somebody can do about it; empty where it may ship."""
+    if failed(evaluation):
+        return NEXT_STEPS.get(failed(evaluation), "")
     return "" if evaluation["ships"] else NEXT_STEPS.get(evaluation["verdict"], "")
 
 
 def reason_texts(evaluation: Mapping[str, Any]) -> list[str]:
     """The blocking reasons without the verdicts' names in front."""
-    found = (reason.partition(": ") for reason in evaluation["reasons"])
+    found = (reason.partition(": ") for reason in evaluation.get("reasons", ()))
     return [text for verdict, _, text in found if verdict in BLOCKING]
 
 
-def number(value: float | None, decimals: int | None = None) -> str:
-    """Four significant digits, or so many decimals; a real minus sign.
+def parity_kind(kind: str) -> str:
+    """What the rows of a kind of parity check are."""
+    return PARITY_KINDS.get(kind, f"of kind {kind}")
 
-    >>> number(0.74213), number(1234.5), number(0.5, 2), number(-2) == MINUS + "2.000"
-    ('0.7421', '1,234', '0.50', True)
+
+def changed(lines: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The lines of what changed by what they are about, without the word that says so; no empty heading.
+
+    >>> changed(["params depth 4 -> 6", "code train.py changed"])
+    [('Code', ['train.py changed']), ('Parameters', ['depth 4 -> 6'])]
     """
-    if value is None or not isfinite(value):
-        return NOTHING
-    if decimals is None:
-        decimals = max(0, 3 - floor(log10(abs(value)))) if value else 0
-        decimals = min(decimals, MOST_DECIMALS)
-        if value and abs(value) < 10**-MOST_DECIMALS:
-            return f"{value:.1e}".replace("-", MINUS)
-    text = f"{value:,.{decimals}f}"
-    return text.replace("-", MINUS)
+    found: dict[str, list[str]] = {kind: [] for kind in CHANGED}
+    for line in lines:
+        kind, _, rest = line.partition(" ")
+        known = kind in found and rest
+        found[kind if known else ""].append(rest if known else line)
+    return [(CHANGED[kind], texts) for kind, texts in found.items() if texts]
 
 
-def plain(value: float) -> str:
-    """A number that somebody wrote down, as short as it was.
-
-    >>> plain(0.45), plain(10.0), plain(0.005)
-    ('0.45', '10', '0.005')
-    """
-    return f"{value:,.6g}".replace("-", MINUS)
-
-
-def count(value: int | None) -> str:
-    return NOTHING if value is None else f"{value:,}"
-
-
-def change(value: float | None, metric: str, decimals: int) -> str:
-    """A difference for which positive is better: a signed number, or in words where less of the metric is better.
-
-    >>> change(0.019, "roc_auc", 3), change(0.019, "log_loss", 3), change(-0.00001, "roc_auc", 3)
-    ('+0.019', '0.019 better', 'just below 0')
-    """
-    if value is None or not isfinite(value):
-        return NOTHING
-    rounds_away = value != 0 and round(abs(value), decimals) == 0
-    if oriented(metric, 1.0) > 0:
-        if rounds_away:
-            return "just above 0" if value > 0 else "just below 0"
-        return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{abs(value):,.{decimals}f}"
-    if value == 0:
-        return "no change"
-    size = "slightly" if rounds_away else f"{abs(value):,.{decimals}f}"
-    return f"{size} {'better' if value > 0 else 'worse'}"
-
-
-def decimals_for(primary: Mapping[str, Any]) -> int:
-    """For a comparison, of all rows or a slice: as many as show two digits of it; at least three of a share."""
-    sizes = [abs(primary[key]) for key in ("difference", "lower", "upper") if primary.get(key)]
-    values = [abs(primary[key]) for key in ("champion", "challenger") if primary[key] is not None]
-    fewest = 3 if all(value <= 1 for value in values) else 0
-    if not sizes:
-        sizes = values
-    wanted = 1 - floor(log10(sorted(sizes)[len(sizes) // 2])) if sizes and max(sizes) > 0 else fewest
-    return min(max(wanted, fewest), MOST_DECIMALS)
-
-
-def confidence(alpha: float) -> str:
-    """How sure one may be of a one-sided bound.
-
-    >>> confidence(0.05), confidence(0.0025)
-    ('95 %', '99.75 %')
-    """
-    return f"{100 * (1 - alpha):.4g} %"
+def _failure(evaluation: Mapping[str, Any]) -> str:
+    problems = list((evaluation.get("data") or {}).get("problems", ()))
+    because = FAILED_BECAUSE.get(failed(evaluation), f"It ended at {failed(evaluation)}")
+    how_many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return f"{because}: {how_many}." if problems else f"{because}."
 
 
 def _effect(primary: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,10 @@ class OnnxModel:
         Raises ValueError naming the column where one is missing, unknown, of another length or of another kind, and
         with the runtime's reason where the graph cannot answer these rows.
         """
-        feeds, rows = _feeds(columns, self.signature)
+        feeds, count = _feeds(columns, self.signature)
         parts = [
-            self._run({name: values[start : start + CHUNK_ROWS] for name, values in feeds.items()})
-            for start in range(0, rows, CHUNK_ROWS)
+            _run(self._session, self._outputs, {name: values[rows] for name, values in feeds.items()})
+            for rows in (slice(start, start + CHUNK_ROWS) for start in range(0, count, CHUNK_ROWS))
         ]
         if self.signature.task == "regression":
             values = [_floats(part[0], (-1, 1)).reshape(-1) for part in parts]
@@ -44,13 +44,6 @@ class OnnxModel:
         classes = len(self.signature.classes)
         probabilities = np.concatenate([np.empty((0, classes)), *(_floats(part[1], (-1, classes)) for part in parts)])
         return Predictions(labels=self._labels(parts, probabilities), probabilities=probabilities)
-
-    def _run(self, feeds: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        try:
-            answers: Sequence[NDArray[Any]] = self._session.run(self._outputs, feeds)
-        except Exception as error:
-            raise ValueError(f"the model cannot answer these rows: {_reason(error)}") from error
-        return answers
 
     def _labels(self, parts: Sequence[Sequence[NDArray[Any]]], probabilities: NDArray[np.float64]) -> NDArray[Any]:
         kind = object if isinstance(self.signature.classes[0], str) else np.int64
@@ -65,18 +58,7 @@ class OnnxRuntime:
 
     def load(self, onnx: bytes, signature: Signature) -> OnnxModel:
         """Raises ValueError with the reason where the graph cannot be loaded or does not fit the signature."""
-        onnxruntime = _onnxruntime()
-        options = onnxruntime.SessionOptions()
-        # The defaults spin on every core and take up to twice the processor time for the same latency.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4  # errors are raised, so there is nothing to log as well
-        try:
-            session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise ValueError(f"the ONNX graph cannot be loaded: {_reason(error)}") from error
+        session = _session(onnx)
         problems = [
             *_signature_problems(signature),
             *_input_problems(session, signature),
@@ -85,6 +67,41 @@ class OnnxRuntime:
         if problems:
             raise ValueError(f"the ONNX graph does not fit its signature: {'; '.join(problems)}")
         return OnnxModel(session, signature)
+
+    def function(self, onnx: bytes) -> Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]]:
+        """Any graph with columns for inputs, as a function to its outputs by name. Both raise ValueError."""
+        session = _session(onnx)
+        names = [node.name for node in session.get_outputs()]
+
+        def run(columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+            feeds = {name: values.reshape(-1, 1) for name, values in columns.items()}
+            return dict(zip(names, _run(session, names, feeds), strict=True))
+
+        return run
+
+
+def _session(onnx: bytes) -> Any:
+    onnxruntime = _onnxruntime()
+    options = onnxruntime.SessionOptions()
+    # The defaults spin on every core and take up to twice the processor time for the same latency.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # errors are raised, so there is nothing to log as well
+    try:
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ValueError(f"the ONNX graph cannot be loaded: {_reason(error)}") from error
+    return session
+
+
+def _run(session: Any, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+    try:
+        answers: Sequence[NDArray[Any]] = session.run(outputs, feeds)
+    except Exception as error:
+        raise ValueError(f"the model cannot answer these rows: {_reason(error)}") from error
+    return answers
 
 
 def _onnxruntime() -> Any:

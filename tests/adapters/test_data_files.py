@@ -205,10 +205,17 @@ def test_an_old_dvc_pointer_counts_unix_line_ends(tmp_path: Path) -> None:
     ("text", "what"),
     [
         (pointer("0" * 32), "a.csv is not the file that the pointer names (MD5)"),
-        (pointer("0" * 32, path="gone.csv"), "points to gone.csv, which is not here"),
-        (pointer("0" * 32 + ".dir"), "points to a folder; only a file is supported"),
-        ("outs: []\n", "is no DVC pointer to one file (outs: md5, path)"),
-        ("- a\n- b: [\n", "is no DVC pointer to one file (outs: md5, path)"),
+        (
+            pointer("0" * 32, path="gone.csv"),
+            "points to gone.csv, which is not here, and neither in DVC's cache nor in its remote",
+        ),
+        (
+            pointer("0" * 32 + ".dir", path="gone"),
+            "points to gone, which is not here, and neither in DVC's cache nor in its remote",
+        ),
+        (pointer("../../../etc/passwd"), "is no DVC pointer: its md5 is none"),
+        ("outs: []\n", "is no DVC pointer to one file or folder (outs: md5, path)"),
+        ("- a\n- b: [\n", "is no DVC pointer to one file or folder (outs: md5, path)"),
     ],
 )
 def test_a_dvc_pointer_that_leads_nowhere_is_refused(tmp_path: Path, text: str, what: str) -> None:

@@ -5,6 +5,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlops_ci.adapters.installed import InstalledPackages
@@ -64,3 +65,11 @@ def test_an_editable_package_changes_with_its_code(
     after = INSTALLED.environment(["acme_features"])["acme-features"]
     assert before.startswith("1.0")
     assert (before != after) == editable
+
+
+def test_the_machine_says_what_may_show_in_the_last_digits() -> None:
+    _ = np.ones((2, 2)) @ np.ones((2, 2))
+    machine = InstalledPackages().machine()
+    assert int(machine["cores"]) >= 1
+    assert machine["blas"]
+    assert all(isinstance(value, str) for value in machine.values())

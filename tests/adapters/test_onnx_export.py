@@ -91,7 +91,7 @@ CLASSIFIERS: dict[str, Make] = {
     "tree": lambda: DecisionTreeClassifier(max_depth=5, random_state=0),
     "svc": lambda: make_pipeline(StandardScaler(), CalibratedClassifierCV(SVC(), ensemble=False)),
     "mlp": lambda: make_pipeline(StandardScaler(), MLPClassifier((8,), max_iter=400, random_state=0)),
-    "neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier()),
+    "neighbours": lambda: make_pipeline(MinMaxScaler(clip=True), KNeighborsClassifier()),
     "bayes": lambda: make_pipeline(StandardScaler(), GaussianNB()),
     "adaboost": lambda: AdaBoostClassifier(n_estimators=10, random_state=0),
     "bagging": lambda: make_pipeline(StandardScaler(), BaggingClassifier(n_estimators=5, random_state=0)),
@@ -99,7 +99,6 @@ CLASSIFIERS: dict[str, Make] = {
     "voting": lambda: VotingClassifier(
         [("a", GaussianNB()), ("b", make_pipeline(StandardScaler(), LogisticRegression()))],
         voting="soft",
-        flatten_transform=False,
     ),
     "selected": lambda: make_pipeline(
         VarianceThreshold(),
@@ -112,6 +111,10 @@ CLASSIFIERS: dict[str, Make] = {
         [("a", GaussianNB()), ("b", RandomForestClassifier(5, random_state=0))], cv=2
     ),
     "stochastic": lambda: make_pipeline(StandardScaler(), SGDClassifier(loss="log_loss", random_state=0)),
+    "discriminant": LinearDiscriminantAnalysis,
+    "isotonic": lambda: CalibratedClassifierCV(RandomForestClassifier(10, random_state=0), method="isotonic", cv=3),
+    "bins": lambda: make_pipeline(KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"), LogisticRegression()),
+    "splines": lambda: make_pipeline(SplineTransformer(n_knots=3), LogisticRegression(C=0.01)),
     "quadratic": lambda: make_pipeline(PCA(3), QuadraticDiscriminantAnalysis()),
     "components": lambda: make_pipeline(StandardScaler(), PCA(5), LogisticRegression()),
     "union": lambda: make_pipeline(make_union(StandardScaler(), MinMaxScaler()), LogisticRegression()),
@@ -144,7 +147,7 @@ REGRESSORS: dict[str, Make] = {
     "mlp": lambda: make_pipeline(
         StandardScaler(), MLPRegressor(hidden_layer_sizes=(8,), max_iter=50, solver="lbfgs", random_state=0)
     ),
-    "neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsRegressor()),
+    "neighbours": lambda: make_pipeline(MinMaxScaler(clip=True), KNeighborsRegressor()),
 }
 
 
@@ -432,7 +435,7 @@ def test_a_graph_of_texts_only() -> None:
 def test_boosting_inside_other_estimators() -> None:
     frame, target = breast_cancer()
     boosting = HistGradientBoostingClassifier(max_iter=5, random_state=0)
-    voting = VotingClassifier([("a", boosting), ("b", GaussianNB())], voting="soft", flatten_transform=False)
+    voting = VotingClassifier([("a", boosting), ("b", GaussianNB())], voting="soft")
     for estimator in (CalibratedClassifierCV(boosting, cv=2), voting):
         found = parity(frame, target, estimator)
         assert found.ok, (estimator, found)
@@ -451,6 +454,10 @@ def test_the_graph_has_the_inputs_and_outputs_of_the_signature() -> None:
     assert [node.name for node in onnx.load_model_from_string(regression).graph.output] == ["prediction"]
 
 
+def _double(x: Any) -> Any:
+    return x * 2
+
+
 class Doubling(TransformerMixin, BaseEstimator):
     """A transformer of the team's own, which no converter knows."""
 
@@ -466,26 +473,10 @@ class Doubling(TransformerMixin, BaseEstimator):
     ("make", "said", "instead"),
     [
         (lambda: make_pipeline(Doubling(), LogisticRegression()), "Doubling has no converter", "data.prepare"),
-        (lambda: make_pipeline(KBinsDiscretizer(encode="ordinal"), GaussianNB()), "KBinsDiscretizer", "data.prepare"),
-        (lambda: make_pipeline(SplineTransformer(), LogisticRegression()), "SplineTransformer", "PolynomialFeatures"),
-        (lambda: make_pipeline(PolynomialFeatures(), LogisticRegression()), "PolynomialFeatures", "include_bias=False"),
-        (
-            lambda: make_pipeline(SimpleImputer(add_indicator=True), LogisticRegression()),
-            "add_indicator",
-            "data.prepare",
-        ),
         (lambda: make_pipeline(KNNImputer(), LogisticRegression()), "KNNImputer", "SimpleImputer"),
-        (lambda: HistGradientBoostingClassifier(categorical_features=[0]), "categorical_features", "OrdinalEncoder"),
-        (lambda: CalibratedClassifierCV(GaussianNB(), method="isotonic"), "isotonic", "sigmoid"),
-        (lambda: VotingClassifier([("a", GaussianNB())], voting="soft"), "VotingClassifier", "flatten_transform=False"),
-        (
-            lambda: make_pipeline(
-                ColumnTransformer([("o", OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=3), [0])]),
-                LogisticRegression(),
-            ),
-            "infrequent_if_exist",
-            "handle_unknown='ignore'",
-        ),
+        (lambda: make_pipeline(FunctionTransformer(_double), GaussianNB()), "_double) has no", "data.prepare"),
+        (lambda: make_pipeline(StandardScaler(), KNeighborsClassifier()), "very large", "MinMaxScaler(clip=True)"),
+        (lambda: VotingClassifier([("a", GaussianNB())]), "no probabilities", "voting='soft'"),
     ],
 )
 def test_what_cannot_be_converted_is_refused_by_name_with_what_to_use(make: Make, said: str, instead: str) -> None:
@@ -497,14 +488,6 @@ def test_what_cannot_be_converted_is_refused_by_name_with_what_to_use(make: Make
     assert instead in refused.value.fix
     assert len(str(refused.value)) < 1000, "a converter's error can be 25,000 lines long"
     assert type(make()).__name__ in refused.value.where or "+" in refused.value.where
-
-
-def test_parity_finds_what_the_converter_gets_wrong_without_a_word() -> None:
-    """If this fails the converter has been mended: take the sentence about it out of docs/export.md."""
-    found = parity(*breast_cancer(), LinearDiscriminantAnalysis())
-    assert not found.ok
-    assert found.over > 100
-    assert len(found.offenders) == 10
 
 
 def test_a_feature_called_as_an_output_is_refused() -> None:
@@ -546,8 +529,4 @@ def test_a_graph_does_not_say_where_or_when_it_was_made() -> None:
     model = onnx.load_model_from_string(graph)
     assert (model.producer_name, model.producer_version, model.graph.name) == ("mlops-ci", "", "model")
     assert not model.metadata_props
-    assert {(opset.domain, opset.version) for opset in model.opset_import} <= {
-        ("", 21),
-        ("ai.onnx.ml", 3),
-        ("ai.onnx.ml", 1),
-    }
+    assert {(opset.domain, opset.version) for opset in model.opset_import} == {("", 21), ("ai.onnx.ml", 5)}

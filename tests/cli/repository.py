@@ -53,7 +53,7 @@ def build_model(params):
         LogisticRegression(**params),
     )
 """
-REFUSED = TRAIN.replace("SimpleImputer()", "SimpleImputer(add_indicator=True)")
+REFUSED = TRAIN.replace("SimpleImputer", "KNNImputer")
 """An estimator that is fitted well and cannot be converted."""
 
 
@@ -148,7 +148,8 @@ class Repository:
     def fingerprint(self) -> dict[str, str]:
         """Every file of the folder and the store with its digest; unfinished ones, which are hidden, included.
 
-        Not the interpreter's own bytecode, and not `.mlops/.gitignore`, which any command may make.
+        Not the interpreter's own bytecode, not `.mlops/.gitignore`, which any command may make, and not the report in
+        which `ci` says why a model could not be judged.
         """
         return fingerprint(self.folder)
 
@@ -170,7 +171,9 @@ def fingerprint(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {"__pycache__", ".git"} & set(path.parts) and path.name != ".gitignore"
+        if path.is_file()
+        and not {"__pycache__", ".git"} & set(path.parts)
+        and path.name not in {".gitignore", "report.md", "report.html"}
     }
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_ci.adapters.object_store import open_store
+from mlops_ci.pipeline.registry import Registry
 from tests import s3
 from tests.cli.repository import REFUSED, TRAIN, Answer, Repository, fingerprint, flights
 
@@ -205,8 +207,8 @@ def test_an_estimator_that_cannot_be_converted_is_refused_with_what_to_use_inste
     exported = repository.run("export")
     assert exported.code == 12
     assert exported.value["parity"] is None
-    assert "add_indicator" in exported.error["what"]
-    assert "data.prepare" in exported.error["fix"]
+    assert "KNNImputer" in exported.error["what"]
+    assert "SimpleImputer" in exported.error["fix"]
 
     evaluated = repository.run("evaluate")
     assert (evaluated.code, evaluated.value["verdict"], evaluated.value["ships"]) == (11, "parity", False)
@@ -214,7 +216,7 @@ def test_an_estimator_that_cannot_be_converted_is_refused_with_what_to_use_inste
     # The first step that failed gives its code, but the model is judged and reported all the same.
     whole = repository.run("ci")
     assert (whole.code, whole.value["failed"], whole.value["verdict"]) == (12, "export", "parity")
-    assert "add_indicator" in Path(whole.value["report"]["markdown"]).read_text(encoding="utf-8")
+    assert "KNNImputer" in Path(whole.value["report"]["markdown"]).read_text(encoding="utf-8")
 
 
 def test_a_release_of_it_is_blocked(repository: Repository) -> None:
@@ -417,3 +419,25 @@ def test_two_releases_at_the_same_moment_make_one_version(judged: Repository) ->
         assert (row["version"], row["healthy"], row["settled"]) == (1, True, True)
     finally:
         judged.stop_services()
+
+
+def test_a_graph_that_answers_otherwise_says_how(judged: Repository) -> None:
+    """As if the native model had answered one adversarial row otherwise."""
+    lock = judged.run("train").value["lock"]
+    path = next(path for path in judged.store.rglob(f"{lock}.json") if "candidates" in path.parts)
+    record = json.loads(path.read_text("utf-8"))
+    registry = Registry(open_store(str(judged.store)))
+    probes = registry.get_json(record["probes"])
+    row = probes["kinds"].index("missing")
+    probes["scores"][row] = [1.0 - score for score in probes["scores"][row]]
+    path.chmod(0o644)
+    path.write_text(json.dumps({**record, "probes": registry.put_json(probes)}), "utf-8")
+
+    exported = judged.run("export")
+
+    assert exported.code == 12
+    parity = exported.value["parity"]
+    assert (parity["ok"], parity["columns"]) == (False, probes["changes"][row])
+    assert {kind["kind"]: kind["over"] for kind in parity["kinds"]}["missing"] == 1
+    assert "columns that matter" in exported.error["what"]
+    assert judged.run("evaluate").value["verdict"] == "parity"

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_ci.config.completion import complete, with_defaults
+from mlops_ci.config.diagnostics import DiagnosticsConfig
 from mlops_ci.config.loading import load
 from mlops_ci.config.reader import read
 from mlops_ci.config.rules import MODEL_RULES
+from mlops_ci.config.search_types import CrossValidationConfig, SearchConfig
 from mlops_ci.config.types import (
     ApprovalsConfig,
     EnvironmentConfig,
@@ -35,6 +37,7 @@ from mlops_ci.config.types import (
     WaiverConfig,
 )
 from mlops_ci.config.validation import MODEL_SCHEMA, validate
+from mlops_ci.core.search_space import Range
 
 # The example of the design, whose two ellipses are filled.
 EXAMPLE = """\
@@ -96,9 +99,18 @@ def test_the_designs_example(loaded: Callable[[str], ModelConfig], tmp_path: Pat
     assert config.train == TrainConfig(
         entrypoint="train:build_model",
         params={"max_depth": 6},
-        search={"space": {"max_depth": [4, 6]}, "method": "halving", "cv": 5},
+        search=SearchConfig(
+            space={"max_depth": (4, 6)},
+            method="halving",
+            cv=CrossValidationConfig(folds=5, strategy="time"),
+            metric="roc_auc",
+            candidates=30,
+            factor=3,
+        ),
         engine="local",
         seed=0,
+        threads=2,
+        diagnostics=DiagnosticsConfig(),
     )
     assert config.gate == GateConfig(
         primary=PrimaryConfig(metric="roc_auc", margin=0.005, alpha=0.05),
@@ -108,7 +120,7 @@ def test_the_designs_example(loaded: Callable[[str], ModelConfig], tmp_path: Pat
             GuardrailConfig(metric="latency_p99_ms", min=None, max=10.0),
         ),
         slices=(SliceConfig(by="carrier", metric="roc_auc", max_drop=0.02, min_rows=200),),
-        fairness=(FairnessConfig(by="sex", metric="equalized_odds_difference", max=0.1),),
+        fairness=(FairnessConfig(by="sex", metric="equalized_odds_difference", min=None, max=0.1, min_rows=200),),
         looks=20,
         waivers=(),
         ships=("first", "superior"),
@@ -143,7 +155,15 @@ def test_a_minimal_file(
 ) -> None:
     config = loaded(minimal.replace("binary-classification", task))
     assert (config.split.strategy, config.split.holdout, config.split.seed) == (strategy, 0.2, 0)
-    assert config.train == TrainConfig(entrypoint="train:build_model", params={}, search=None, engine="local", seed=0)
+    assert config.train == TrainConfig(
+        entrypoint="train:build_model",
+        params={},
+        search=None,
+        engine="local",
+        seed=0,
+        threads=2,
+        diagnostics=DiagnosticsConfig(),
+    )
     assert config.gate == GateConfig(
         primary=PrimaryConfig(metric=metric, margin=0.0, alpha=0.05),
         guardrails=(),
@@ -249,6 +269,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         "fairness": [{"by": "a", "metric": "equalized_odds_difference", "max": 0.1}],
         "ships": ["first"],
         "looks": 3,
+        "spending": "even",
     }
     optional = {
         "split": some({"strategy": "random", "holdout": 0.5, "seed": 3}),
@@ -259,13 +280,16 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         "monitor": some({"window": "1d", "false_alarms_per_month": 2, "min_rows": 9}),
         "retrain": some({"schedule": "daily", "on": ["data"], "cooldown": "2w"}),
     }
-    search = {"space": {"x": [1, 2]}, **some({"method": "grid", "cv": 3})}
+    search = {"space": {"x": [1, 2]}, **some({"method": "grid", "cv": 3, "metric": "log_loss"})}
     return {
         "schema": 1,
         "model": "m",
         "task": "binary-classification",
         "data": {"source": "a.csv", "target": "y", **some({"id": "i", "features": ["a"], "prepare": "p:f"})},
-        "train": {"entrypoint": "t:b", **some({"params": {"x": 1}, "seed": 1, "engine": "dask", "search": search})},
+        "train": {
+            "entrypoint": "t:b",
+            **some({"params": {"x": 1}, "seed": 1, "threads": 4, "engine": "dask", "search": search}),
+        },
         **some(optional),
     }
 
@@ -282,6 +306,57 @@ def test_writing_the_defaults_out_changes_nothing(value: dict[str, Any]) -> None
     checked = validate(read(json.dumps(filled).encode(), "mlops.yaml"), schema=MODEL_SCHEMA, rules=MODEL_RULES)
     assert checked.problems == ()
     assert checked.document.value == filled
+
+
+def test_a_validation_set_goes_by_the_column_that_plays_the_part(
+    loaded: Callable[[str], ModelConfig], minimal: str
+) -> None:
+    sets = "[{name: fresh, strategy: time}, {name: far, strategy: group, by: origin, share: 0.2, seed: 9}, "
+    sets += "{name: mix, strategy: stratified}, {name: any, strategy: random}]"
+    config = loaded(
+        minimal.replace("  target: late\n", "  target: late\n  time: when\n")
+        + f"split: {{seed: 5, validation: {sets}}}\n"
+        + "gate: {primary: {margin: 0.01}, validation: [{name: mix, metric: accuracy, max_drop: 0.5, min_rows: 9}]}\n"
+    )
+    assert [(each.name, each.by, each.share, each.seed) for each in config.split.validation] == [
+        ("fresh", "when", 0.1, 5), ("far", "origin", 0.2, 9), ("mix", "late", 0.1, 5), ("any", None, 0.1, 5),
+    ]  # fmt: skip
+    assert [(each.name, each.metric, each.max_drop, each.min_rows) for each in config.gate.validation] == [
+        ("fresh", "roc_auc", 0.01, 200), ("far", "roc_auc", 0.01, 200), ("mix", "accuracy", 0.5, 9),
+        ("any", "roc_auc", 0.01, 200),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "strategy"),
+    [
+        ("", "stratified"),
+        ("  group: city\n", "group"),
+        ("  time: when\n  group: city\nsplit: {strategy: time}\n", "time"),
+        ("  time: when\n", "stratified"),
+    ],
+)
+def test_folds_are_as_strict_as_the_data_are_known_to_need(
+    loaded: Callable[[str], ModelConfig], minimal: str, more: str, strategy: str
+) -> None:
+    data, train = "  target: late\n", "  entrypoint: train:build_model\n"
+    text = minimal.replace(data, data + more).replace(train, train + "  search: {space: {x: [1]}, cv: 7}\n")
+    search = loaded(text).train.search
+    assert search is not None
+    assert search.cv == CrossValidationConfig(folds=7, strategy=strategy)
+
+
+def test_ranges_and_lists_to_search(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    space = "{depth: [3, null], rate: {min: 0.01, max: 1, log: true}, trees: {min: 10, max: 90, integer: true}}"
+    train = "  entrypoint: train:build_model\n"
+    search = loaded(minimal.replace(train, f"{train}  search: {{space: {space}, method: random}}\n")).train.search
+    assert search is not None
+    assert search.space == {
+        "depth": (3, None),
+        "rate": Range(min=0.01, max=1, log=True),
+        "trees": Range(min=10, max=90, integer=True),
+    }
+    assert (search.candidates, search.factor) == (30, None)
 
 
 def test_the_schemas_defaults_are_those_that_are_filled_in(minimal: str) -> None:

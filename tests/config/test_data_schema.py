@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mlops_ci.config.loading import load
-from mlops_ci.config.types import ColumnSchema, DataSchema
+from mlops_ci.config.schema_types import ChangeLimits, ColumnSchema, DataSchema
 
 WITH_SCHEMA = "  target: late\n  schema: columns.yaml\n"
 Problems = Callable[..., list[str]]
@@ -49,6 +50,47 @@ columns:
     )
 
 
+def test_limits_of_what_only_the_whole_table_shows(tmp_path: Path, minimal: str) -> None:
+    (tmp_path / "mlops.yaml").write_text(minimal.replace("  target: late\n", WITH_SCHEMA))
+    (tmp_path / "columns.yaml").write_text(
+        """\
+schema: 1
+rows: {max_duplicates: 0.01, max_shared: 0}
+change: {missing: 0.05}
+columns:
+  late: {type: boolean}
+  weight: {type: number, nullable: true, max_missing: 0.25, change: {distribution: 0.3}}
+  when: {type: timestamp, freshness: 36h, allow: {future-rows: a timetable}, change: {missing: 1}}
+"""
+    )
+    schema = load(tmp_path / "mlops.yaml").data.schema
+    assert schema is not None
+    assert schema == DataSchema(
+        path="columns.yaml",
+        max_duplicates=0.01,
+        max_shared=0.0,
+        change=ChangeLimits(missing=0.05),
+        columns=(
+            ColumnSchema(name="late", type="boolean", change=ChangeLimits(missing=0.05)),
+            ColumnSchema(
+                name="weight",
+                type="number",
+                nullable=True,
+                max_missing=0.25,
+                change=ChangeLimits(missing=0.05, distribution=0.3),
+            ),
+            ColumnSchema(
+                name="when",
+                type="timestamp",
+                freshness=timedelta(hours=36),
+                allow={"future-rows": "a timetable"},
+                change=ChangeLimits(missing=1.0),
+            ),
+        ),
+    )
+    assert schema.limits_change
+
+
 def test_no_schema_is_none(tmp_path: Path, minimal: str) -> None:
     (tmp_path / "mlops.yaml").write_text(minimal)
     assert load(tmp_path / "mlops.yaml").data.schema is None
@@ -62,7 +104,7 @@ def test_no_schema_is_none(tmp_path: Path, minimal: str) -> None:
             "{a: {typ: text}}",
             [
                 "unknown key 'typ' in columns.a | did you mean 'type'? (one of: type, nullable, min, max, categories, "
-                "unique, private)"
+                "unique, private, max_missing, freshness, change, allow)"
             ],
         ),
         ("{a: {}}", ["key 'type' is missing in columns.a | add it: What the values are."]),
@@ -101,6 +143,34 @@ def test_no_schema_is_none(tmp_path: Path, minimal: str) -> None:
         ),
         ("{a: {type: text, categories: [x, 1, '1']}}", ["columns.a.categories has the same item twice | *"]),
         ("{a: {type: text, categories: []}}", ["columns.a.categories must not be empty | *"]),
+        (
+            "{a: {type: text, max_missing: 0.1}}",
+            ["columns.a.max_missing has no meaning where no value may be missing | add nullable: true, or remove it"],
+        ),
+        (
+            "{a: {type: text, freshness: 7d}}",
+            ["columns.a.freshness has no meaning for a column of type text | remove it; it belongs to: timestamp"],
+        ),
+        (
+            "{a: {type: timestamp, freshness: a week}}",
+            ["columns.a.freshness is 'a week', which is not a valid duration | *"],
+        ),
+        (
+            "{a: {type: text, allow: {target-leak: x, future-rows: ' '}}}",
+            [
+                "unknown key 'target-leak' in columns.a.allow | did you mean 'target-leakage'? (one of: "
+                "target-leakage, future-rows)",
+                "columns.a.allow.future-rows is ' ', which is not a valid reason | write why it is right nevertheless",
+            ],
+        ),
+        (
+            "{a: {type: text, change: {missing: 2, distribution: -1}}}",
+            [
+                "columns.a.change.missing must be at most 1, but is 2 | *",
+                "columns.a.change.distribution must be at least 0, but is -1 | *",
+            ],
+        ),
+        ("{a: {type: text, change: {}}}", ["columns.a.change must not be empty | *"]),
         (
             "{a: {type: text}, a: {type: text}}",
             ["key 'a' is written twice in columns, first on line 2 | keep one of the two"],

@@ -21,6 +21,23 @@ def guardrails(*items: Any) -> dict[str, Any]:
     return {"task": BINARY, "gate": {"guardrails": list(items)}}
 
 
+def fairness(*items: Any) -> dict[str, Any]:
+    return {"gate": {"fairness": list(items)}}
+
+
+def validation(declared: list[Any], limited: list[Any]) -> dict[str, Any]:
+    sets = {"split": declared, "gate": limited}
+    return {section: {"validation": [{"name": name} for name in names]} for section, names in sets.items()}
+
+
+def space(method: str | None = "random", **values: Any) -> dict[str, Any]:
+    return {"train": {"search": {"space": values, "method": method}}}
+
+
+def cross_validated(cv: Any, task: str = BINARY) -> dict[str, Any]:
+    return {"task": task, "data": {"group": "city"}, "train": {"search": {"cv": cv}}}
+
+
 def waived(expires: str | None) -> dict[str, Any]:
     return {"gate": {"waivers": [{"expires": expires}]}}
 
@@ -51,8 +68,105 @@ CASES: list[Case] = [
         {"task": REGRESSION, "gate": {"slices": [{"by": "a"}, {"by": "b", "metric": "recall"}], "fairness": [{}]}},
         [
             "gate.slices[1].metric is 'recall', which does not suit the task regression",
-            "gate.fairness compares decisions, which regression does not make",
         ],
+    ),
+    (
+        "metrics_suit_the_task",
+        {"task": REGRESSION, "gate": {"fairness": [{"metric": "mae_ratio"}, {"metric": "equalized_odds_difference"}]}},
+        ["gate.fairness[1].metric is 'equalized_odds_difference', which does not suit the task regression"],
+    ),
+    (
+        "metrics_suit_the_task",
+        {"task": MULTICLASS, "gate": {"validation": [{"name": "a"}, {"name": "b", "metric": "rmse"}]}},
+        ["gate.validation[1].metric is 'rmse', which does not suit the task multiclass-classification"],
+    ),
+    (
+        "fairness_has_the_limit_that_fits",
+        fairness(
+            {"metric": "accuracy_difference", "max": 0.1},
+            {"metric": "accuracy_ratio", "min": 0.8},
+            {"metric": "accuracy_ratio", "min": None},
+            {"metric": None},
+            None,
+        ),
+        [],
+    ),
+    (
+        "fairness_has_the_limit_that_fits",
+        fairness(
+            {"metric": "accuracy_difference", "min": 0.1},
+            {"metric": "accuracy_ratio", "min": 0.8, "max": 1},
+            {"metric": "accuracy_difference"},
+            {"metric": "accuracy_ratio"},
+            {"metric": "accuracy_ratio", "min": 1.25},
+            {"metric": "accuracy_difference", "max": -1},
+        ),
+        [
+            "gate.fairness[0] limits accuracy_difference by min, which lets every unlikeness pass",
+            "gate.fairness[1] limits accuracy_ratio by max, which lets every unlikeness pass",
+            "gate.fairness[2] has no max, so it guards nothing",
+            "gate.fairness[3] has no min, so it guards nothing",
+            "gate.fairness[4].min is 1.25, and no ratio is above 1, so nothing can pass",
+            "gate.fairness[5].max is -1, and no difference is below 0, so nothing can pass",
+        ],
+    ),
+    (
+        "validation_sets_have_what_they_need",
+        {
+            "data": {"group": "g"},
+            "task": REGRESSION,
+            "split": {
+                "validation": [
+                    {"strategy": "group"},
+                    {"strategy": "time", "by": "t"},
+                    {"strategy": "stratified", "by": "s"},
+                    {"strategy": "random"},
+                    {"strategy": None},
+                    None,
+                ]
+            },
+        },
+        [],
+    ),
+    ("validation_sets_have_what_they_need", {"data": None, "split": {"validation": [{"strategy": "time"}]}}, []),
+    (
+        "validation_sets_have_what_they_need",
+        {
+            "data": {},
+            "task": REGRESSION,
+            "split": {
+                "holdout": 0.6,
+                "validation": [
+                    {"strategy": "group"},
+                    {"strategy": "time"},
+                    {"strategy": "stratified"},
+                    {"strategy": "random", "by": "x"},
+                ],
+            },
+        },
+        [
+            "split.validation[0] is cut by group, but has no `by`, and data.group names no column",
+            "split.validation[1] is cut by time, but has no `by`, and data.time names no column",
+            "split.validation[2] is stratified, which needs classes, but has no `by`, and the task is regression",
+            "split.validation[3].by names a column, and a random set goes by none",
+            "holdout and validation sets together take 1 of the rows, which leaves none to train on",
+        ],
+    ),
+    ("validation_sets_are_named_once", validation(["a", "b"], ["b"]), []),
+    ("validation_sets_are_named_once", validation(["a", None], ["c"]), []),
+    (
+        "validation_sets_are_named_once",
+        validation(["a", "a"], ["b", "a", "a"]),
+        [
+            "split.validation[1].name is 'a' once more",
+            "gate.validation[0].name is 'b', and split.validation declares no such set",
+            "gate.validation[2].name is 'a' once more",
+        ],
+    ),
+    (
+        "validation_sets_are_named_once",
+        validation([], ["b"]),
+        ["gate.validation[0].name is 'b', and split.validation declares no such set"],
     ),
     ("metrics_suit_the_task", {"task": BINARY, "gate": None}, []),
     ("guardrails_have_a_limit", guardrails({"metric": "f1", "min": 0.1}, {"metric": "f1", "max": 0}, None), []),
@@ -174,6 +288,49 @@ CASES: list[Case] = [
         "waivers_end_on_a_day",
         waived("2026-02-29"),
         ["gate.waivers[0].expires is '2026-02-29', which is no day of the calendar"],
+    ),
+    ("search_spaces_can_be_searched", space(a=[1, None], b={"min": 1, "max": 2, "log": True, "integer": True}), []),
+    ("search_spaces_can_be_searched", space(a=None, b={"min": None, "max": 1}, c={"max": 1}), []),
+    ("search_spaces_can_be_searched", space(None, a={"min": 0.1, "max": 0.2}), []),
+    *[
+        ("search_spaces_can_be_searched", space(method, x=values), [f"train.search.space{said}"])
+        for method, values, said in [
+            ("random", {"min": 2, "max": 2}, ".x has min 2 not below max 2"),
+            ("halving", {"min": 0, "max": 2, "log": True}, ".x is logarithmic, but its min 0 is not above 0"),
+            ("random", {"min": 0, "max": 2.5, "integer": True}, ".x is of whole numbers, but runs from 0 to 2.5"),
+            ("grid", {"min": 0, "max": 2}, ".x is a range, of which a grid cannot try every value"),
+            ("grid", list(range(10_001)), " has 10,001 combinations; a grid tries at most 10,000"),
+        ]
+    ],
+    ("search_budgets_suit_their_method", {"train": {"search": {"candidates": 9, "factor": 2}}}, []),
+    ("search_budgets_suit_their_method", {"train": {"search": {"method": "random", "candidates": 9}}}, []),
+    (
+        "search_budgets_suit_their_method",
+        {"train": {"search": {"method": "grid", "candidates": 9}}},
+        ["train.search.candidates says nothing to method grid"],
+    ),
+    (
+        "search_budgets_suit_their_method",
+        {"train": {"search": {"method": "random", "factor": 9}}},
+        ["train.search.factor says nothing to method random"],
+    ),
+    ("cross_validation_has_what_it_needs", cross_validated(5), []),
+    ("cross_validation_has_what_it_needs", cross_validated({"strategy": "group"}), []),
+    ("cross_validation_has_what_it_needs", cross_validated({"strategy": None}, REGRESSION), []),
+    (
+        "cross_validation_has_what_it_needs",
+        cross_validated({"strategy": "time"}),
+        ["train.search.cv.strategy is 'time', but data.time names no column"],
+    ),
+    (
+        "cross_validation_has_what_it_needs",
+        cross_validated({"strategy": "stratified"}, REGRESSION),
+        ["train.search.cv.strategy is 'stratified', which needs classes, but the task is regression"],
+    ),
+    (
+        "metrics_suit_the_task",
+        {"task": REGRESSION, "train": {"search": {"metric": "roc_auc"}}},
+        ["train.search.metric is 'roc_auc', which does not suit the task regression"],
     ),
     ("windows_have_a_length", {"monitor": {"window": "1s"}}, []),
     ("windows_have_a_length", {"monitor": {"window": None}}, []),

@@ -24,14 +24,6 @@ def said(tmp_path: Path, text: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("section", "step", "whats"),
     [
-        ("  search: {space: {depth: [1, 2]}}\n", "train", ["train.search is declared"]),
-        ("  engine: dask\n", "train", ["train.engine is 'dask'"]),
-        ("  engine: tcp://host:8786\n", "train", ["train.engine is 'tcp://host:8786'"]),
-        (
-            "gate: {fairness: [{by: sex, metric: equalized_odds_difference, max: 0.1}]}\n",
-            "evaluate",
-            ["gate.fairness is declared"],
-        ),
         ("gate: {guardrails: [{metric: image_mb, max: 250}]}\n", "evaluate", ["gate.guardrails limits image_mb"]),
         (
             "environments: {production: {approvals: {required: 1}, soak: 1h}}\n",
@@ -56,8 +48,9 @@ def test_what_would_be_ignored(tmp_path: Path, minimal: str, section: str, step:
     "section",
     [
         "",
-        "  engine: local\n",
-        "gate: {guardrails: [{metric: latency_p99_ms, max: 9}, {metric: model_mb, max: 9}], fairness: []}\n",
+        "  engine: tcp://host:8786\n  search: {space: {depth: [1, 2]}}\n",
+        "gate: {guardrails: [{metric: latency_p99_ms, max: 9}, {metric: model_mb, max: 9}]}\n",
+        "gate: {fairness: [{by: sex, metric: accuracy_difference, max: 0.1}]}\n",
         "environments: {only: {target: process}}\n",
     ],
 )

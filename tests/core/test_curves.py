@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import auc, confusion_matrix, precision_recall_curve, roc_auc_score, roc_curve
 
-from mlops_ci.core.curves import MAX_POINTS, curves
+from mlops_ci.core.curves import MAX_POINTS, calibration_error, curves
 from mlops_ci.core.digest import canonical_json
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Label, Signature
@@ -77,6 +77,16 @@ def test_calibration_bins_hold_equally_many_rows_and_an_interval_around_the_trut
     order = np.argsort(scores)
     assert bins[3]["predicted"] == pytest.approx(scores[order[6000:8000]].mean(), rel=1e-5)
     assert bins[3]["observed"] == pytest.approx(truth[order[6000:8000]].mean(), rel=1e-5)
+
+
+def test_the_calibration_error_is_how_far_the_bins_are_off_on_average() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.uniform(0.05, 0.65, 40_000)
+    truth = (rng.random(40_000) < scores).astype(np.int64)
+    assert curves(truth, *binary(scores))["calibration_error"] < 0.01
+    assert curves(truth, *binary(scores + 0.3))["calibration_error"] == pytest.approx(0.3, abs=0.01)
+    bins = [{"rows": 3, "predicted": 0.5, "observed": 0.4}, {"rows": 1, "predicted": 0.1, "observed": 0.5}]
+    assert calibration_error(bins) == pytest.approx((0.3 + 0.4) / 4)
 
 
 def test_equal_scores_share_a_bin() -> None:

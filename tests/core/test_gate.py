@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,20 @@ from mlops_ci.config.types import (
     GuardrailConfig,
     PrimaryConfig,
     SliceConfig,
+    ValidationConfig,
     WaiverConfig,
 )
+from mlops_ci.core.bounds import StudentBounds
+from mlops_ci.core.comparison import paired_difference
+from mlops_ci.core.difference import Difference
 from mlops_ci.core.digest import canonical_json
+from mlops_ci.core.fairness import FairnessEvidence
 from mlops_ci.core.gate import GateEvidence, Judgement, judge
 from mlops_ci.core.metrics import compute
 from mlops_ci.core.predictions import Predictions
-from mlops_ci.core.resampling import Difference, paired_difference
 from mlops_ci.core.signature import Signature
 from mlops_ci.core.slices import SliceEvidence
+from mlops_ci.core.validation_sets import ValidationEvidence
 from mlops_ci.core.verdicts import BLOCKING, DECISIONS, SHIPPABLE
 
 TODAY = date(2026, 11, 21)
@@ -36,7 +40,8 @@ POLICY = GateConfig(
         GuardrailConfig(metric="recall", min=0.5, max=None),
     ),
     slices=(SliceConfig(by="carrier", metric="roc_auc", max_drop=0.02, min_rows=200),),
-    fairness=(FairnessConfig(by="sex", metric="equalized_odds_difference", max=0.1),),
+    validation=(ValidationConfig(name="new-carriers", metric="roc_auc", max_drop=0.02, min_rows=200),),
+    fairness=(FairnessConfig(by="sex", metric="equalized_odds_difference", min=None, max=0.1, min_rows=200),),
     looks=1,
     waivers=(),
     ships=("first", "superior"),
@@ -45,17 +50,17 @@ POLICY = GateConfig(
 
 
 def difference(estimate: float, error: float = 0.002, **changes: Any) -> Difference:
-    """What resampling would find of two models that far apart, with normal resamples."""
-    quantiles = np.array([NormalDist().inv_cdf((place + 0.5) / 2000) for place in range(2000)])
+    """What DeLong would find of two models that far apart."""
+    bounds = StudentBounds(method="DeLong", estimate=estimate, standard_error=error, degrees=4999)
     found = Difference(
-        metric="roc_auc", champion=0.7, challenger=0.7 + estimate, estimate=estimate, standard_error=error,
-        samples=estimate + error * quantiles, rows=5000, units=5000, telling=5000,
+        metric="roc_auc", champion=0.7, challenger=0.7 + estimate, estimate=estimate, rows=5000, units=5000,
+        bounds=bounds,
     )  # fmt: skip
     return replace(found, **changes)
 
 
 def undefined(reason: str) -> Difference:
-    return difference(NAN, NAN, challenger=NAN, samples=np.zeros(0), reason=reason)
+    return difference(NAN, challenger=NAN, bounds=None, reason=reason)
 
 
 def one_slice(estimate: float = 0.0, error: float = 0.004, **changes: Any) -> SliceEvidence:
@@ -63,6 +68,21 @@ def one_slice(estimate: float = 0.0, error: float = 0.004, **changes: Any) -> Sl
         by="carrier", value="AA", metric="roc_auc", rows=900, challenger=0.7 + estimate,
         difference=difference(estimate, error),
     )  # fmt: skip
+    return replace(found, **changes)
+
+
+def one_set(estimate: float = 0.0, error: float = 0.004, **changes: Any) -> ValidationEvidence:
+    found = ValidationEvidence(
+        name="new-carriers", strategy="group", metric="roc_auc", rows=900, challenger=0.7 + estimate,
+        difference=difference(estimate, error),
+    )  # fmt: skip
+    return replace(found, **changes)
+
+
+def unlike(value: float = 0.05, **changes: Any) -> FairnessEvidence:
+    found = FairnessEvidence(
+        by="sex", metric="equalized_odds_difference", value=value, groups={"female": 2400, "male": 2600}
+    )
     return replace(found, **changes)
 
 
@@ -74,13 +94,20 @@ GOOD = GateEvidence(
     champion_problem="",
     primary=difference(0.02),
     slices=(one_slice(),),
-    fairness={("sex", "equalized_odds_difference"): 0.05},
+    validation=(one_set(),),
+    fairness=(unlike(),),
     schema_changes=(),
-    leaked_rows=0,
+    leaks=(),
     parity_problems=(),
     looks_used=1,
 )
-FIRST = replace(GOOD, champion=None, primary=None, slices=(one_slice(difference=None),))
+FIRST = replace(
+    GOOD,
+    champion=None,
+    primary=None,
+    slices=(one_slice(difference=None),),
+    validation=(one_set(difference=None),),
+)
 
 
 def judged(evidence: GateEvidence = GOOD, policy: GateConfig = POLICY, **changes: Any) -> Judgement:
@@ -101,7 +128,7 @@ def judged(evidence: GateEvidence = GOOD, policy: GateConfig = POLICY, **changes
         pytest.param(difference(-0.02), "inferior", id="clearly worse"),
         pytest.param(difference(-0.004), "inferior", id="worse, perhaps within the margin"),
         pytest.param(difference(-0.003, 0.001), "non-inferior", id="surely worse, surely within the margin"),
-        pytest.param(difference(0.0, 0.0, samples=np.zeros(2000), telling=0), "non-inferior", id="identical models"),
+        pytest.param(difference(0.0, 0.0), "non-inferior", id="identical models"),
     ],
 )
 def test_decides_by_the_bounds(found: Difference, verdict: str) -> None:
@@ -114,7 +141,7 @@ def test_decides_by_the_bounds(found: Difference, verdict: str) -> None:
 
 def test_identical_models_without_a_margin_are_inconclusive_and_no_rows_would_decide() -> None:
     policy = replace(POLICY, primary=PrimaryConfig(metric="roc_auc", margin=0.0, alpha=0.05))
-    judgement = judged(policy=policy, primary=difference(0.0, 0.0, samples=np.zeros(2000), telling=0))
+    judgement = judged(policy=policy, primary=difference(0.0, 0.0))
     assert judgement.verdict == "inconclusive"
     assert judgement.primary.rows_needed is None
     assert "no number of rows would decide" in judgement.reasons[0]
@@ -129,7 +156,7 @@ def test_the_first_release_needs_no_champion() -> None:
 
 
 BLOCKED: list[tuple[str, dict[str, Any], str]] = [
-    ("leakage", {"leaked_rows": 3}, "3 of the 5000 rows"),
+    ("leakage", {"leaks": ("3 of the 5000 rows of the holdout",)}, "3 of the 5000 rows"),
     ("schema-changed", {"schema_changes": ("column dep_delay is now text",)}, "dep_delay is now text"),
     ("parity", {"parity_problems": ("12 labels flip",)}, "12 labels flip"),
     ("holdout-exhausted", {"looks_used": 2}, "judged 2 challengers of 1 allowed"),
@@ -139,18 +166,27 @@ BLOCKED: list[tuple[str, dict[str, Any], str]] = [
     ("metric-missing", {"slices": ()}, "carrier : no slice of this column was evaluated"),
     ("metric-missing", {"slices": (one_slice(by="origin"),)}, "no slice of this column"),
     ("metric-missing", {"slices": (one_slice(metric="recall"),)}, "no slice of this column"),
-    ("metric-missing", {"fairness": {}}, "sex: equalized_odds_difference was not measured"),
+    ("metric-missing", {"validation": ()}, "new-carriers: no answers of this set are known"),
+    ("metric-missing", {"validation": (one_set(metric="recall"),)}, "new-carriers: no answers of this set are known"),
+    ("metric-missing", {"fairness": ()}, "sex: equalized_odds_difference was not measured"),
+    ("metric-missing", {"fairness": (unlike(by="age"),)}, "sex: equalized_odds_difference was not measured"),
     ("metric-not-finite", {"measures": {**GOOD.measures, "log_loss": NAN}}, "log_loss is nan"),
     ("metric-not-finite", {"measures": {**GOOD.measures, "log_loss": float("inf")}}, "log_loss is inf"),
     ("metric-not-finite", {"measures": {**GOOD.measures, "roc_auc": NAN}}, "roc_auc of the challenger is nan"),
     ("metric-not-finite", {"baseline": NAN}, "roc_auc of a dummy model is nan"),
     ("metric-not-finite", {"slices": (one_slice(challenger=NAN, reason="one class"),)}, "carrier AA: one class"),
-    ("metric-not-finite", {"fairness": {("sex", "equalized_odds_difference"): NAN}}, "sex: equalized_odds"),
+    ("metric-not-finite", {"validation": (one_set(challenger=NAN, reason="one class"),)}, "new-carriers: one class"),
+    ("metric-not-finite", {"fairness": (unlike(NAN, reason="no positive rows"),)}, "sex: no positive rows"),
+    ("metric-not-finite", {"fairness": (unlike(NAN),)}, "sex: equalized_odds_difference is nan"),
+    ("validation-too-small", {"validation": (one_set(rows=199),)}, "new-carriers: it has 199 rows, and 200 are asked"),
+    ("group-too-small", {"fairness": (unlike(groups={"a": 199, "b": 4800}),)}, "sex: a has 199 rows, and 200 are"),
+    ("group-too-small", {"fairness": (unlike(NAN, groups={"a": 5000}),)}, "sex: all rows are of one group (a)"),
+    ("group-too-small", {"fairness": (unlike(0.2, groups={"a": 3, "b": 5}),)}, "sex: a has 3 rows, b has 5 rows"),
     ("slice-too-small", {"slices": (one_slice(rows=199),)}, "carrier AA: it has 199 rows, and 200 are asked for"),
     ("worse-than-baseline", {"baseline": 0.72}, "roc_auc is 0.72, and a model that knows no feature has 0.72"),
     ("guardrail", {"measures": {**GOOD.measures, "log_loss": 0.46}}, "log_loss is 0.46, above 0.45"),
     ("guardrail", {"measures": {**GOOD.measures, "recall": 0.4}}, "recall is 0.4, below 0.5"),
-    ("fairness", {"fairness": {("sex", "equalized_odds_difference"): 0.2}}, "0.2, above 0.1"),
+    ("fairness", {"fairness": (unlike(0.2),)}, "sex: equalized_odds_difference is 0.2, above 0.1"),
 ]
 WITH_A_CHAMPION: list[tuple[str, dict[str, Any], str]] = [
     ("champion-unloadable", {"champion_problem": "opset 99"}, "champion cccccccccccc cannot be scored: opset 99"),
@@ -158,9 +194,12 @@ WITH_A_CHAMPION: list[tuple[str, dict[str, Any], str]] = [
     ("metric-missing", {"primary": difference(0.02, metric="f1")}, "roc_auc of the champion was not measured"),
     ("metric-missing", {"slices": (one_slice(difference=None),)}, "carrier AA: the champion was not evaluated"),
     ("metric-not-finite", {"primary": undefined("roc_auc of the champion is undefined")}, "of the champion is undef"),
-    ("metric-not-finite", {"primary": difference(0.02, samples=np.zeros(0))}, "roc_auc has no resamples"),
+    ("metric-not-finite", {"primary": undefined("there are 3 independent units")}, "there are 3 independent units"),
     ("metric-not-finite", {"slices": (one_slice(difference=undefined("too few")),)}, "carrier AA: too few"),
     ("slice-regression", {"slices": (one_slice(-0.1, 0.01),)}, "carrier AA: roc_auc goes from 0.7 to 0.6"),
+    ("metric-missing", {"validation": (one_set(difference=None),)}, "new-carriers: the champion was not evaluated"),
+    ("metric-not-finite", {"validation": (one_set(difference=undefined("too few")),)}, "new-carriers: too few"),
+    ("validation-regression", {"validation": (one_set(-0.1, 0.01),)}, "new-carriers: roc_auc goes from 0.7 to 0.6"),
 ]
 
 
@@ -195,7 +234,7 @@ def test_a_waiver_lets_that_one_verdict_pass_and_is_on_the_record(
 
 def test_limits_are_inclusive() -> None:
     on_the_line = {"roc_auc": 0.72, "log_loss": 0.45, "recall": 0.5}
-    judgement = judged(measures=on_the_line, fairness={("sex", "equalized_odds_difference"): 0.1})
+    judgement = judged(measures=on_the_line, fairness=(unlike(0.1),))
     assert judgement.verdict == "superior"
     assert all(one.ok for one in (*judgement.guardrails, *judgement.fairness))
 
@@ -206,29 +245,30 @@ def test_every_blocking_verdict_has_a_case_above() -> None:
 
 def test_all_blocking_findings_are_named_the_gravest_first() -> None:
     judgement = judged(
-        leaked_rows=1,
+        leaks=("1 row",),
         looks_used=9,
         baseline=None,
         slices=(one_slice(-0.1, 0.01), one_slice(value="UA", rows=3)),
         measures={"roc_auc": 0.72, "log_loss": 0.9},
-        fairness={("sex", "equalized_odds_difference"): 0.2},
+        validation=(one_set(-0.1, 0.01),),
+        fairness=(unlike(0.2),),
     )
     assert [reason.partition(":")[0] for reason in judgement.reasons] == [
         "leakage", "holdout-exhausted", "metric-missing", "metric-missing", "slice-too-small", "guardrail",
-        "slice-regression", "fairness", "superior",
+        "validation-regression", "slice-regression", "fairness", "superior",
     ]  # fmt: skip
     assert judgement.verdict == "leakage"
 
 
 def test_a_waiver_of_one_verdict_leaves_the_others() -> None:
     waivers = (WaiverConfig(verdict="leakage", reason="seen", approver="ada", expires=TODAY),)
-    judgement = judged(policy=replace(POLICY, waivers=waivers), leaked_rows=1, looks_used=9)
+    judgement = judged(policy=replace(POLICY, waivers=waivers), leaks=("1 row",), looks_used=9)
     assert (judgement.verdict, judgement.ships) == ("holdout-exhausted", False)
 
 
 def test_an_expired_waiver_lets_nothing_pass_and_is_named() -> None:
     waiver = WaiverConfig(verdict="leakage", reason="seen", approver="ada", expires=date(2026, 11, 20))
-    judgement = judged(policy=replace(POLICY, waivers=(waiver,)), leaked_rows=1)
+    judgement = judged(policy=replace(POLICY, waivers=(waiver,)), leaks=("1 row",))
     assert (judgement.verdict, judgement.waived) == ("leakage", ())
     assert "the waiver of leakage by ada expired on 2026-11-20" in judgement.reasons
 
@@ -251,7 +291,7 @@ def test_the_policy_names_the_decisions_that_ship_but_never_a_worse_or_a_blocked
     assert judged(policy=generous, primary=difference(0.0)).ships
     assert judged(policy=generous, primary=difference(0.0, 0.01)).ships
     assert not judged(policy=generous, primary=difference(-0.02)).ships
-    assert not judged(policy=generous, leaked_rows=1).ships
+    assert not judged(policy=generous, leaks=("1 row",)).ships
     assert not judged(policy=replace(POLICY, ships=("non-inferior",))).ships
 
 
@@ -265,19 +305,32 @@ def test_an_unloadable_champion_that_is_waived_makes_the_challenger_the_first() 
 def test_alpha_is_spent_over_the_looks_that_are_allowed() -> None:
     found = difference(0.005)
     assert judged(primary=found).verdict == "superior"
-    many = judged(policy=replace(POLICY, looks=20), primary=found)
+    many = judged(policy=replace(POLICY, looks=20, spending="even"), primary=found)
     assert many.verdict == "non-inferior"
     assert many.primary.alpha == 0.0025
     assert many.primary.lower == pytest.approx(0.005 - 0.002 * stats.t.isf(0.0025, 4999), abs=2e-4)
     assert many.looks == {"used": 1, "allowed": 20}
 
 
+def test_alpha_may_be_spent_on_the_first_looks() -> None:
+    """Each challenger has what its own number leaves for it, however many came after."""
+    policy = replace(POLICY, looks=20, spending="front")
+    found = difference(0.005)
+    first, second, last = (judged(policy=policy, primary=found, looks_used=look) for look in (1, 2, 20))
+    assert first.primary.alpha == pytest.approx(0.05 / sum(1 / look**2 for look in range(1, 21)))
+    assert second.primary.alpha == pytest.approx(first.primary.alpha / 4)
+    assert [one.verdict for one in (first, second, last)] == ["superior", "superior", "non-inferior"]
+
+
 def test_primary_has_the_fields_that_others_rely_on() -> None:
     written = judged(primary=difference(0.004, 0.01)).to_json()
     assert set(written["primary"]) == {
         "metric", "champion", "challenger", "difference", "lower", "upper", "alpha", "margin",
-        "minimum_detectable_effect", "rows", "rows_needed",
+        "minimum_detectable_effect", "rows", "rows_needed", "method", "p_value",
     }  # fmt: skip
+    assert (written["primary"]["method"], written["primary"]["p_value"]) == (
+        "DeLong", pytest.approx(stats.norm.sf(0.4), abs=1e-3)
+    )  # fmt: skip
     assert written["primary"]["minimum_detectable_effect"] == pytest.approx(0.01 * (1.645 + 0.842), rel=1e-2)
     # 0.009 from the margin: (0.02487 / 0.009)^2 times the rows
     assert written["primary"]["rows_needed"] == pytest.approx(5000 * (0.024875 / 0.009) ** 2, rel=1e-2)
@@ -306,7 +359,12 @@ def test_a_negative_baseline_does_not_turn_the_sign() -> None:
     assert found.challenger < found.champion < 0
     assert found.challenger / found.champion - 1 > 0
     policy = replace(
-        POLICY, primary=PrimaryConfig(metric="r2", margin=0.01, alpha=0.05), guardrails=(), slices=(), fairness=()
+        POLICY,
+        primary=PrimaryConfig(metric="r2", margin=0.01, alpha=0.05),
+        guardrails=(),
+        slices=(),
+        validation=(),
+        fairness=(),
     )
     evidence = replace(GOOD, measures={"r2": found.challenger}, primary=found)
     assert judged(evidence, policy, baseline=-9.0).verdict == "inferior"
@@ -318,7 +376,12 @@ def test_a_candidate_that_answers_nan_does_not_pass() -> None:
     nans = Predictions(values=np.full(100, NAN))
     found = paired_difference("rmse", truth, Predictions(values=truth + 1), nans, REGRESSION, resamples=100, seed=1)
     policy = replace(
-        POLICY, primary=PrimaryConfig(metric="rmse", margin=0.1, alpha=0.05), guardrails=(), slices=(), fairness=()
+        POLICY,
+        primary=PrimaryConfig(metric="rmse", margin=0.1, alpha=0.05),
+        guardrails=(),
+        slices=(),
+        validation=(),
+        fairness=(),
     )
     value = compute("rmse", truth, nans, REGRESSION)
     judgement = judged(replace(GOOD, measures={"rmse": value}, primary=found, baseline=99.0), policy)
@@ -330,7 +393,12 @@ def test_a_candidate_that_answers_nan_does_not_pass() -> None:
 @pytest.mark.parametrize("loss", ["rmse", "log_loss"])
 def test_less_is_better_for_a_loss(loss: str) -> None:
     policy = replace(
-        POLICY, primary=PrimaryConfig(metric=loss, margin=0.1, alpha=0.05), guardrails=(), slices=(), fairness=()
+        POLICY,
+        primary=PrimaryConfig(metric=loss, margin=0.1, alpha=0.05),
+        guardrails=(),
+        slices=(),
+        validation=(),
+        fairness=(),
     )
     evidence = replace(GOOD, measures={loss: 0.4}, primary=difference(0.02, metric=loss))
     assert judged(evidence, policy, baseline=0.5).verdict == "superior"
@@ -340,7 +408,7 @@ def test_less_is_better_for_a_loss(loss: str) -> None:
 
 def test_equal_models_are_seldom_called_superior_over_all_looks_at_one_holdout() -> None:
     """Twenty equal challengers on the same holdout: one of them wins in at most alpha of the holdouts."""
-    policy = replace(POLICY, guardrails=(), slices=(), fairness=(), looks=20)
+    policy = replace(POLICY, guardrails=(), slices=(), validation=(), fairness=(), looks=20)
     policy = replace(policy, primary=PrimaryConfig(metric="mae", margin=0.01, alpha=0.05))
     wins = 0
     for trial in range(60):
@@ -352,8 +420,10 @@ def test_equal_models_are_seldom_called_superior_over_all_looks_at_one_holdout()
             paired_difference("mae", truth, champion, one, REGRESSION, resamples=400, seed=trial) for one in challengers
         ]
         wins += any(
-            judged(replace(GOOD, measures={"mae": one.challenger}, primary=one), policy, baseline=9.0).ships
-            for one in found
+            judged(
+                replace(GOOD, measures={"mae": one.challenger}, primary=one), policy, baseline=9.0, looks_used=look
+            ).ships
+            for look, one in enumerate(found, start=1)
         )
     assert wins <= stats.binom.isf(0.001, 60, 0.05)
 

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlops_ci.core.adversarial import Kind
 from mlops_ci.core.parity import compare
 from mlops_ci.core.predictions import Predictions
+from mlops_ci.core.probes import Probes
 
 
 def classes(second: list[float], labels: list[Any]) -> Predictions:
@@ -27,14 +29,21 @@ def values(*numbers: float) -> Predictions:
         (classes([0.2, 0.7], [0, 1]), classes([0.2000101, 0.7], [0, 1]), False, 1, 0, 0.0000101),
         (classes([0.2, 0.5], [0, 1]), classes([0.2, 0.4999999], [0, 0]), False, 0, 1, 0.0000001),
         (classes([0.2, 0.7], ["a", "b"]), classes([0.2, np.nan], ["a", "b"]), False, 1, 0, np.inf),
-        (classes([0.2, np.nan], ["a", "b"]), classes([0.2, np.nan], ["a", "b"]), False, 1, 0, np.inf),
+        (classes([0.2, np.nan], ["a", "b"]), classes([0.2, np.nan], ["a", "b"]), True, 0, 0, 0.0),
+        (classes([0.2, np.nan], ["a", "b"]), classes([0.2, 0.5], ["a", "b"]), False, 1, 0, np.inf),
         (values(1.0, -2.0), values(1.0, -2.0), True, 0, 0, 0.0),
         (values(0.5), values(0.500009), True, 0, 0, 0.000009),
         (values(0.5), values(0.500011), False, 1, 0, 0.000011),
-        (values(1e6), values(1e6 + 9), True, 0, 0, 9.0),
-        (values(-1e6), values(-1e6 - 11), False, 1, 0, 11.0),
-        (values(np.inf), values(np.inf), False, 1, 0, np.inf),
+        (values(1e6), values(1e6 + 9), True, 0, 0, 9e-6),
+        (values(-1e6), values(-1e6 - 11), False, 1, 0, 11e-6),
+        (values(1e300), values(1e300 * (1 + 1e-6)), True, 0, 0, 1e-6),
+        (values(1e308), values(-1e308), False, 1, 0, np.inf),
+        (values(np.inf), values(np.inf), True, 0, 0, 0.0),
+        (values(-np.inf), values(np.inf), False, 1, 0, np.inf),
         (values(3.0), values(np.inf), False, 1, 0, np.inf),
+        (values(np.nan), values(np.nan), True, 0, 0, 0.0),
+        (values(np.nan), values(0.0), False, 1, 0, np.inf),
+        (values(0.0), values(-0.0), True, 0, 0, 0.0),
     ],
 )
 def test_limits(native: Predictions, onnx: Predictions, ok: bool, over: int, flips: int, largest: float) -> None:
@@ -87,3 +96,45 @@ def test_every_class_counts() -> None:
 def test_answers_that_cannot_be_compared(native: Predictions, onnx: Predictions) -> None:
     with pytest.raises(ValueError, match=r"rows of|no row"):
         compare(native, onnx, atol=1e-5, max_flips=0)
+
+
+def probes(answers: Predictions, *made: tuple[Kind, tuple[str, ...]]) -> Probes:
+    return Probes(
+        columns={}, kinds=[kind for kind, _ in made], changes=[names for _, names in made], answers=answers,
+        refused=np.zeros(len(made), dtype=np.bool_),
+    )  # fmt: skip
+
+
+def test_rows_are_counted_by_kind_and_named_by_the_column_that_was_changed() -> None:
+    native, onnx = values(1.0, 2.0, 3.0, 4.0, 5.0), values(1.0, 2.0, 3.5, 4.0, 5.1)
+    made = probes(values(3.0, 4.0, 5.0), ("missing", ("age",)), ("missing", ("height",)), ("threshold", ("height",)))
+    parity = compare(native, onnx, atol=1e-5, max_flips=0, probes=made)
+    assert (parity.ok, parity.rows, parity.over, parity.columns) == (False, 5, 2, ("age", "height"))
+    assert [(kind.kind, kind.rows, kind.over, round(kind.max_abs_diff, 6)) for kind in parity.kinds] == [
+        ("holdout", 2, 0, 0.0),
+        ("threshold", 1, 1, 0.02),
+        ("missing", 2, 1, round(0.5 / 3, 6)),
+    ]
+    assert [(offender.kind, offender.row) for offender in parity.offenders] == [("missing", 0), ("threshold", 2)]
+    assert parity.text == (
+        "2 of 5 rows differ too much (by up to 0.167), 0 labels are others; by kind of row: threshold 1 and 0, "
+        "missing 1 and 0; columns that matter: age, height"
+    )
+    value = json.loads(json.dumps(parity.to_json(), allow_nan=False))
+    assert value["kinds"][2] == {"kind": "missing", "rows": 2, "max_abs_diff": 0.5 / 3, "flips": 0, "over": 1}
+    assert value["columns"] == ["age", "height"]
+    assert value["offenders"][0]["kind"] == "missing"
+
+
+def test_flips_of_all_kinds_count_together() -> None:
+    native = classes([0.5, 0.5, 0.5], [1, 1, 1])
+    onnx = classes([0.5, 0.5, 0.5], [0, 1, 0])
+    made = probes(classes([0.5], [1]), ("unseen", ("colour",)))
+    parity = compare(native, onnx, atol=1e-5, max_flips=1, probes=made)
+    assert (parity.ok, parity.flips, [kind.flips for kind in parity.kinds]) == (False, 2, [1, 1])
+    assert compare(native, onnx, atol=1e-5, max_flips=2, probes=made).ok
+
+
+def test_an_infinite_difference_of_a_kind_is_null_in_json() -> None:
+    parity = compare(values(1.0), values(np.nan), atol=1e-5, max_flips=0)
+    assert parity.to_json()["kinds"][0]["max_abs_diff"] is None

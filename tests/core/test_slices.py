@@ -7,10 +7,11 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from mlops_ci.config.types import SliceConfig
+from mlops_ci.core.drops import holm
 from mlops_ci.core.metrics import compute
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Signature
-from mlops_ci.core.slices import MISSING, SliceEvidence, SliceOutcome, compare_slices, holm, judge_slices
+from mlops_ci.core.slices import MISSING, SliceEvidence, SliceOutcome, compare_slices, judge_slices
 
 RULE = SliceConfig(by="carrier", metric="mae", max_drop=0.2, min_rows=50)
 REGRESSION = Signature(task="regression", inputs=())

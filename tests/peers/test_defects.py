@@ -24,10 +24,10 @@ from mlops_ci.adapters.object_store import open_store
 from mlops_ci.adapters.scoring_client import HttpScoringClient
 from mlops_ci.cli.main import build_parser
 from mlops_ci.config.types import GateConfig, ParityConfig, PrimaryConfig
+from mlops_ci.core.comparison import paired_difference
 from mlops_ci.core.gate import GateEvidence, Judgement, judge
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Release
-from mlops_ci.core.resampling import paired_difference
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.errors import ConfigurationError, VerificationError
 from mlops_ci.pipeline.event_log import EventLog
@@ -216,7 +216,8 @@ def judged_by_r2(champion: np.ndarray[Any, Any], challenger: np.ndarray[Any, Any
     )  # fmt: skip
     evidence = GateEvidence(
         rows=len(truth), measures={"r2": difference.challenger}, baseline=-9.0, champion="a" * 64, champion_problem="",
-        primary=difference, slices=(), fairness={}, schema_changes=(), leaked_rows=0, parity_problems=(), looks_used=1,
+        primary=difference, slices=(), validation=(), fairness=(), schema_changes=(), leaks=(), parity_problems=(),
+        looks_used=1,
     )  # fmt: skip
     return judge(evidence, policy, on=date(2026, 11, 21))
 

@@ -21,6 +21,7 @@ def several() -> list[dict[str, Any]]:
         examples.compared("non-inferior", 0.001, -0.003, 0.005, model="uplift"),
         examples.blocked(model="credit-risk"),
         examples.superior(),
+        examples.gate_closed(model="no-data"),
     ]
 
 
@@ -60,12 +61,16 @@ def without_plots(page: str) -> str:
 
 FILES: Mapping[str, Callable[[], str]] = {
     "superior.md": lambda: render([examples.superior()], title="flight-delay").markdown,
+    "complete.md": lambda: render([examples.complete()], title="flight-delay").markdown,
+    "closed.md": lambda: render([examples.gate_closed()], title="flight-delay").markdown,
     "first.md": lambda: render([examples.first()], title="flight-delay").markdown,
     "blocked.md": lambda: render([examples.blocked()], title="flight-delay").markdown,
     "loss.md": lambda: render([examples.loss()], title="house-prices").markdown,
-    "several.md": lambda: render(several(), title="Five models").markdown,
+    "several.md": lambda: render(several(), title="Six models").markdown,
     "none.md": lambda: render([], title="Nothing to judge").markdown,
     "superior.html": lambda: without_plots(render([examples.superior()], title="flight-delay").html),
+    "complete.html": lambda: without_plots(render([examples.complete()], title="flight-delay").html),
+    "closed.html": lambda: without_plots(render([examples.gate_closed()], title="flight-delay").html),
     "story.html": lambda: without_plots(story()),
 }
 

@@ -102,6 +102,169 @@ def superior(**changes: Any) -> dict[str, Any]:
     return deepcopy({**evaluation, **changes})
 
 
+def complete(**changes: Any) -> dict[str, Any]:
+    """Superior, with all that an evaluation can hold."""
+    evaluation = superior(
+        metrics={
+            "roc_auc": with_intervals(0.7421, 0.7613, 0.009, 0.0192, 0.0062),
+            "log_loss": with_intervals(0.4502, 0.4312, 0.008, 0.019, 0.004),
+            "brier_score": with_intervals(0.148, 0.141, 0.003, 0.007, 0.0015),
+        },
+        validation=[
+            one_set("new-carriers", "group", 0.012),
+            one_set("last-week", "time", -0.002),
+        ],
+        fairness=[limit("equalized_odds_difference", 0.061, 0.1, by="sex")],
+        fairness_groups=[
+            {
+                "by": "sex",
+                "groups": [
+                    {"value": "f", "rows": 6120, "measures": {"selection_rate": 0.231, "true_positive_rate": 0.64}},
+                    {"value": "m", "rows": 6905, "measures": {"selection_rate": 0.252, "true_positive_rate": 0.701}},
+                ],
+            }
+        ],
+        diagnostics=diagnostics(),
+        data={
+            "problems": [],
+            "warnings": [
+                {
+                    "where": "data/flights.parquet column temp",
+                    "what": "3.1 % of the values are missing, 0.2 % were before",
+                    "fix": "find out why, or raise max_missing_change",
+                    "name": "missing-rate",
+                }
+            ],
+            "changes": [
+                {"column": "temp", "what": "missing", "before": 0.002, "after": 0.031, "distance": None},
+                {"column": "dest", "what": "distribution", "before": "ATL", "after": "ORD", "distance": 0.18},
+            ],
+        },
+        parity={
+            "rows": 14980,
+            "max_abs_diff": 2.98e-7,
+            "flips": 0,
+            "over": 0,
+            "ok": True,
+            "offenders": [],
+            "columns": [],
+            "kinds": [
+                {"kind": "holdout", "rows": 13025, "max_abs_diff": 2.98e-7, "flips": 0, "over": 0},
+                {"kind": "threshold", "rows": 1500, "max_abs_diff": 1.1e-7, "flips": 0, "over": 0},
+                {"kind": "missing", "rows": 340, "max_abs_diff": 0.0, "flips": 0, "over": 0},
+                {"kind": "unseen", "rows": 115, "max_abs_diff": 6.0e-8, "flips": 0, "over": 0},
+            ],
+        },
+        performance={
+            "latency_p50_ms": 0.117,
+            "latency_p99_ms": 0.231,
+            "model_mb": 0.52,
+            "champion_latency_p99_ms": 0.19,
+            "champion_model_mb": 0.31,
+        },
+        card={
+            "description": "Will a flight arrive more than 15 minutes late, said when it departs?",
+            "owners": ["@acme/flights", "ada@acme.example"],
+            "intended_use": "Ordering of rebooking offers.",
+            "out_of_scope": "Compensation claims.",
+            "limitations": "Airports with fewer than 200 flights a year are hardly in the data.",
+            "target": "late",
+            "source": "data/flights.parquet",
+            "features": ["hour", "dest", "carrier", "temp", "wind_speed"],
+            "classes": ["on time", "late"],
+            "params": {"max_depth": 6, "learning_rate": 0.1},
+            "split": "time, 20 % held out",
+            "training_period": "from 2013-01-01 to 2013-10-19",
+            "holdout_period": "from 2013-10-20 to 2013-12-31",
+        },
+    )
+    return {**evaluation, **changes}
+
+
+def with_intervals(champion: float, challenger: float, half: float, difference: float, half_difference: float) -> Any:
+    return {
+        "champion": champion,
+        "challenger": challenger,
+        "champion_interval": [champion - half, champion + half],
+        "challenger_interval": [challenger - half, challenger + half],
+        "difference": difference,
+        "difference_interval": [difference - half_difference, difference + half_difference],
+    }
+
+
+def one_set(name: str, strategy: str, difference: float, *, verdict: str = "ok") -> dict[str, Any]:
+    return {
+        "name": name,
+        "strategy": strategy,
+        "rows": 2100,
+        "metric": "roc_auc",
+        "champion": 0.74,
+        "challenger": 0.74 + difference,
+        "difference": difference,
+        "lower": difference - 0.004,
+        "p_value": 0.001 if verdict != "ok" else 0.4,
+        "ok": verdict == "ok",
+        "verdict": verdict,
+        "reason": "" if verdict == "ok" else "roc_auc goes from 0.74 to 0.729, a drop of more than 0.005",
+    }
+
+
+def diagnostics() -> dict[str, Any]:
+    names = ("hour", "dest", "carrier", "temp", "wind_speed", "visib", "month", "weekday", "distance", "origin",
+             "precip", "pressure")  # fmt: skip
+    losses = (0.081, 0.043, 0.031, 0.012, 0.0091, 0.0062, 0.0051, 0.0022, 0.0011, 0.0004, 0.0, -0.0003)
+    features = [
+        {"name": name, "mean": loss, "lower": loss - 0.002, "upper": loss + 0.002}
+        for name, loss in zip(names, losses, strict=True)
+    ]
+    return {
+        "learning_curve": {
+            "metric": "roc_auc",
+            "points": [
+                {"rows": 1000, "train": 0.998, "validation": 0.682},
+                {"rows": 4000, "train": 0.913, "validation": 0.717},
+                {"rows": 16000, "train": 0.842, "validation": 0.741},
+                {"rows": 39075, "train": 0.811, "validation": 0.7613, "on": "holdout"},
+            ],
+        },
+        "gap": {
+            "metric": "roc_auc",
+            "train": 0.811,
+            "holdout": 0.7613,
+            "reading": "overfitting",
+            "text": "Overfitting: ROC AUC is 0.811 on training rows and 0.761 on the holdout.",
+        },
+        "importance": {"metric": "roc_auc", "rows": 3000, "features": features},
+        "search": {
+            "method": "halving",
+            "cv": 5,
+            "candidates": 12,
+            "best_params": {"max_depth": 6, "learning_rate": 0.1},
+            "results": [
+                {"params": {"max_depth": 6, "learning_rate": 0.1}, "mean": 0.757, "std": 0.004, "rank": 1},
+                {"params": {"max_depth": 4, "learning_rate": 0.1}, "mean": 0.751, "std": 0.006, "rank": 2},
+            ],
+            "seconds": 31.2,
+        },
+        "shap": {"features": [{"name": "hour", "mean_abs": 0.071}, {"name": "dest", "mean_abs": 0.038}]},
+        "intervals": None,
+    }
+
+
+def gate_closed(**changes: Any) -> dict[str, Any]:
+    """No verdict: the data gate is closed."""
+    problems = [
+        {
+            "where": "data/flights.csv column dep_delay",
+            "what": "3 of 52,100 values are missing, such as data/flights.csv line 17",
+            "fix": "fill them, or write nullable: true",
+            "name": "null",
+        },
+        {"where": "data/flights.csv", "what": "212 rows are doubled", "fix": "", "name": "duplicate-rows"},
+    ]
+    return {"model": "flight-delay", "failed": "check", "data": {"problems": problems}, **changes}
+
+
 def compared(verdict: str, difference: float, lower: float, upper: float, **changes: Any) -> dict[str, Any]:
     """Another verdict of the comparison, with these numbers; nothing ships."""
     evaluation = superior(verdict=verdict, ships=False, reasons=[f"{verdict}: as the numbers say"])
@@ -155,6 +318,7 @@ def blocked(**changes: Any) -> dict[str, Any]:
                 "findings": ["sex: equalized_odds_difference is 0.14, above 0.1"],
             }
         ],
+        validation=[one_set("last-week", "time", -0.011, verdict="validation-regression")],
         data={"problems": [{"where": "data/flights.parquet column temp", "what": "3 % are missing", "fix": ""}]},
         notes=["Judged with 2,000 resamples."],
     )

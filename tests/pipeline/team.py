@@ -14,13 +14,15 @@ import pandas as pd
 
 from mlops_ci.adapters.data_files import LocalDataFiles
 from mlops_ci.adapters.installed import InstalledPackages
+from mlops_ci.adapters.local_engine import LocalEngine
 from mlops_ci.adapters.object_store import open_store
 from mlops_ci.adapters.onnx_export import SklearnExporter
 from mlops_ci.adapters.user_code import PythonUserCode
+from mlops_ci.config.diagnostics import DiagnosticsConfig
+from mlops_ci.config.schema_types import ColumnSchema, DataSchema
 from mlops_ci.config.types import (
-    ColumnSchema,
+    CardConfig,
     DataConfig,
-    DataSchema,
     GateConfig,
     ModelConfig,
     MonitorConfig,
@@ -145,6 +147,7 @@ class Team:
             "installed": InstalledPackages(),
             "exporter": SklearnExporter(),
             "runtime": OnnxRuntime(),
+            "engine": LocalEngine(1),
             "registry": self.registry,
             "console": self.console,
             "clock": Ticking(),
@@ -172,7 +175,15 @@ def make_config(root: Path) -> ModelConfig:
             source="data.csv", target="late", id="id", time="when", group="city", features=(), schema=None, prepare=None
         ),
         split=SplitConfig(strategy="random", holdout=0.2, seed=7),
-        train=TrainConfig(entrypoint="train:build_model", params={"C": 1.0}, search=None, engine="local", seed=3),
+        train=TrainConfig(
+            entrypoint="train:build_model",
+            params={"C": 1.0},
+            search=None,
+            engine="local",
+            seed=3,
+            threads=1,
+            diagnostics=DiagnosticsConfig(),
+        ),
         gate=GateConfig(
             primary=PrimaryConfig(metric="roc_auc", margin=0.0, alpha=0.05),
             guardrails=(),
@@ -184,6 +195,7 @@ def make_config(root: Path) -> ModelConfig:
             resamples=200,
         ),
         parity=ParityConfig(atol=1e-5, max_flips=0),
+        card=CardConfig(description="", owners=(), intended_use="", out_of_scope="", limitations=""),
         image=None,
         environments=(),
         monitor=MonitorConfig(window=timedelta(days=7), false_alarms_per_month=1.0, min_rows=200),

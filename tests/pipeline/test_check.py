@@ -242,7 +242,10 @@ def test_without_a_schema_the_data_still_have_to_be_usable(team: Team) -> None:
         ),
         (put("city", 1, None), ["data.csv column city (group): 1 values are missing, such as data.csv line 3"]),
         (put("id", 1, None), ["data.csv column id (id): 1 values are missing, such as data.csv line 3"]),
-        (put("when", 1, None), ["data.csv column when (time): 1 of 300 values are missing"]),
+        (
+            put("when", 1, None),
+            ["data.csv column when (time): 1 of 300 values are missing, such as data.csv line 3"],
+        ),
         (lambda frame: frame.head(0), ["data.csv: holds no row"]),
     ],
 )
@@ -276,7 +279,7 @@ def test_columns_that_the_configuration_names_have_to_be_there(team: Team) -> No
         data__target="lat",
         data__features=("height", "ages"),
         gate__slices=(SliceConfig(by="citi", metric="roc_auc", max_drop=0.1, min_rows=10),),
-        gate__fairness=(FairnessConfig(by="sex", metric="equalized_odds_difference", max=0.1),),
+        gate__fairness=(FairnessConfig(by="sex", metric="equalized_odds_difference", min=None, max=0.1, min_rows=10),),
     )
     result = checked(team)
     assert lines(result) == [
@@ -308,7 +311,10 @@ def test_a_file_that_cannot_be_read_is_a_problem_like_others(team: Team, content
 def test_equal_rows_are_told_and_close_nothing(team: Team) -> None:
     result = checked(team, lambda frame: pd.concat([frame, frame.tail(4).assign(id=range(300, 304))]))
     assert result.ok
-    assert [problem.what for problem in result.warnings] == ["4 of 304 rows are equal to a row before"]
+    assert [problem.what for problem in result.warnings] == [
+        "4 of 304 rows (1.32%) are equal to a row before but for the id, such as data.csv line 302, data.csv line 303, "
+        "data.csv line 304"
+    ]
 
 
 def test_features_that_prepare_makes_are_checked_and_its_failure_is_not_the_data_s(team: Team) -> None:

@@ -13,18 +13,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_ci.config.types import FairnessConfig, GuardrailConfig, SliceConfig, WaiverConfig
+from mlops_ci.config.types import GuardrailConfig, SliceConfig, WaiverConfig
 from mlops_ci.core.digest import digest_of
 from mlops_ci.core.predictions import Predictions
-from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Candidate, Release
+from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE
 from mlops_ci.core.signature import Signature
 from mlops_ci.errors import ConfigurationError, IntegrityError, OutsideError
+from mlops_ci.pipeline.contenders import LATENCY_ROWS
 from mlops_ci.pipeline.dataset import load_dataset, split_dataset
-from mlops_ci.pipeline.evaluate import LATENCY_ROWS, Evaluation, evaluate
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.ports import LoadedModel
 from mlops_ci.scoring.model import OnnxRuntime
-from tests.pipeline.team import LOGISTIC, Listener, Team, Ticking, make_team, people
+from tests.pipeline.judging import gate, judged, released, verdict
+from tests.pipeline.team import LOGISTIC, Team, make_team, people
 
 WEAK = LOGISTIC.replace('(numbers, ["height", "age"])', '(numbers, ["age"])')
 """Knows nothing of the height, which decides nearly everything."""
@@ -45,33 +46,6 @@ def team(tmp_path: Path) -> Team:
     made = make_team(tmp_path, people(1200))
     made.set(split__holdout=0.4, data__group=None)
     return made
-
-
-def gate(team: Team, **changes: Any) -> None:
-    team.config = replace(team.config, gate=replace(team.config.gate, **changes))
-
-
-def judged(team: Team, candidate: Candidate, champion: Release | None = None, **ports: Any) -> Evaluation:
-    training, holdout = split_dataset(load_dataset(team.config, team.data, team.code), team.config)
-    used = {
-        "training": training, "holdout": holdout, "registry": team.registry, "runtime": OnnxRuntime(),
-        "clock": Ticking(), "console": Listener(),
-    }  # fmt: skip
-    return evaluate(team.config, candidate, champion=champion, **{**used, **ports})
-
-
-def released(team: Team, candidate: Candidate, version: int = 1) -> Release:
-    assert candidate.onnx is not None
-    registry = team.registry
-    return Release(
-        model=candidate.model, version=version, lock=candidate.lock, commit=candidate.commit,
-        files={MODEL_FILE: candidate.onnx, SIGNATURE_FILE: registry.put_json(candidate.signature.to_json())},
-        image=None, evidence={"lock": candidate.lock_record},
-    )  # fmt: skip
-
-
-def verdict(evaluation: Evaluation) -> tuple[str, bool]:
-    return evaluation.judgement.verdict, evaluation.ships
 
 
 def test_without_a_champion_it_is_the_first(team: Team) -> None:
@@ -212,12 +186,13 @@ def test_new_columns_are_no_reason_to_block(team: Team) -> None:
 
 def test_a_model_without_a_graph_is_parity(team: Team) -> None:
     champion = released(team, team.train().candidate)
-    team.write("train.py", LOGISTIC.replace("SimpleImputer()", "SimpleImputer(add_indicator=True)"))
+    own = "from sklearn.preprocessing import FunctionTransformer\n\n\ndef same(x):\n    return x\n\n\n"
+    team.write("train.py", own + LOGISTIC.replace("SimpleImputer()", "SimpleImputer(), FunctionTransformer(same)"))
 
     result = judged(team, team.train().candidate, champion)
 
     assert verdict(result) == ("parity", False)
-    assert "add_indicator" in result.judgement.reasons[0]
+    assert "FunctionTransformer" in result.judgement.reasons[0]
     # Nothing was measured, and that is said too: never a pass by what is not known.
     assert any(reason.startswith("metric-missing") for reason in result.judgement.reasons)
 
@@ -234,7 +209,7 @@ def test_a_graph_that_answers_otherwise_is_parity(team: Team) -> None:
     result = judged(team, other)
 
     assert verdict(result) == ("parity", False)
-    assert "480 rows differ" in result.judgement.reasons[0]
+    assert "holdout 480" in result.judgement.reasons[0]
     assert result.value["parity"]["ok"] is False
 
 
@@ -339,6 +314,19 @@ def test_a_holdout_that_has_judged_enough(team: Team) -> None:
     assert judged(team, team.train().candidate, champion).value["looks"]["used"] == 1
 
 
+def test_a_challenger_keeps_the_number_of_its_look_and_so_its_alpha(team: Team) -> None:
+    champion = released(team, team.train().candidate)
+    candidates, alphas = [], []
+    for strength in (0.5, 0.4):
+        team.set(train__params={"C": strength})
+        candidates.append(team.train().candidate)
+        alphas.append(judged(team, candidates[-1], champion).value["primary"]["alpha"])
+    assert alphas[0] == pytest.approx(4 * alphas[1])
+    again = [judged(team, candidate, champion).value for candidate in candidates]
+    assert [one["looks"]["used"] for one in again] == [1, 2]
+    assert [one["primary"]["alpha"] for one in again] == alphas
+
+
 def test_training_rows_in_the_holdout_are_leakage(team: Team) -> None:
     candidate = team.train().candidate
     training, holdout = split_dataset(load_dataset(team.config, team.data, team.code), team.config)
@@ -369,15 +357,11 @@ def test_a_waiver_lets_one_named_verdict_pass_until_its_day(team: Team) -> None:
 
 def test_what_is_declared_and_cannot_be_judged_is_refused(team: Team) -> None:
     candidate = team.train().candidate
-    gate(
-        team,
-        fairness=(FairnessConfig(by="city", metric="equalized_odds_difference", max=0.1),),
-        guardrails=(GuardrailConfig(metric="image_mb", min=None, max=1.0),),
-    )
+    gate(team, guardrails=(GuardrailConfig(metric="image_mb", min=None, max=1.0),))
 
     with pytest.raises(ConfigurationError) as raised:
         judged(team, candidate)
-    assert len(raised.value.problems) == 2
+    assert len(raised.value.problems) == 1
 
 
 class Failing(Registry):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,15 @@ import pytest
 
 from mlops_ci.core.digest import sha256
 from mlops_ci.core.predictions import Predictions
+from mlops_ci.core.probes import Probes
 from mlops_ci.core.records import Candidate
-from mlops_ci.errors import ConfigurationError, IntegrityError, OutsideError, ParityError
+from mlops_ci.core.signature import Signature
+from mlops_ci.errors import ConfigurationError, IntegrityError, ParityError
 from mlops_ci.pipeline import reference
 from mlops_ci.pipeline.dataset import Dataset, load_dataset, split_dataset
-from mlops_ci.pipeline.export import ExportResult, export, measure_parity
-from mlops_ci.scoring.model import OnnxRuntime
-from tests.pipeline.team import LOGISTIC, Team, make_team, people, schema
+from mlops_ci.pipeline.export import AnswersDiffer, ExportResult, export, measure_parity, stored_probes
+from mlops_ci.scoring.model import OnnxModel, OnnxRuntime
+from tests.pipeline.team import Team, make_team, people, schema
 
 
 @pytest.fixture
@@ -33,6 +37,12 @@ def exported(team: Team, candidate: Candidate, **changes: Any) -> ExportResult:
     return export(candidate, team.config, **{**ports, **changes})
 
 
+def probes_of(team: Team, candidate: Candidate) -> Probes:
+    probes = stored_probes(candidate, team.registry)
+    assert probes is not None
+    return probes
+
+
 def shifted(team: Team, candidate: Candidate, row: int, by: float) -> Candidate:
     """The candidate as if its native model had answered one holdout row otherwise."""
     answers = reference.decode(team.registry.get_blob(candidate.reference))
@@ -45,31 +55,82 @@ def shifted(team: Team, candidate: Candidate, row: int, by: float) -> Candidate:
     return replace(candidate, reference=team.registry.put_blob(reference.encode(other)))
 
 
-def test_the_graph_is_written_whole_and_named_by_its_digest(team: Team, tmp_path: Path) -> None:
+def test_the_graph_is_handed_out_once_it_answers_as_the_native_model(team: Team) -> None:
     candidate = team.train().candidate
-    path = tmp_path / "out" / "model.onnx"
-    result = exported(team, candidate, path=path)
+    result = exported(team, candidate)
+    assert result.digest == candidate.onnx == sha256(result.graph)
     assert result.parity.ok
-    assert result.parity.rows == 60
     assert result.parity.max_abs_diff < 1e-6
-    assert result.digest == candidate.onnx == sha256(path.read_bytes())
-    assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]
     value = json.loads(json.dumps(result.to_json(), allow_nan=False))
-    assert value["onnx"] == str(path)
-    assert value["parity"] == {**value["parity"], "rows": 60, "flips": 0, "ok": True, "offenders": []}
+    assert value["digest"] == candidate.onnx
+    assert value["parity"] == {
+        **value["parity"], "rows": result.parity.rows, "flips": 0, "ok": True, "offenders": [], "columns": [],
+    }  # fmt: skip
+    kinds = {kind["kind"]: kind["rows"] for kind in value["parity"]["kinds"]}
+    assert kinds["holdout"] == 60
+    assert kinds.keys() == {"holdout", "missing", "unseen", "extreme", "empty"}
+    assert sum(kinds.values()) + value["parity"]["refused"] == 60 + len(probes_of(team, candidate))
 
 
-def test_a_row_that_differs_is_named_with_both_answers_and_its_values(team: Team, tmp_path: Path) -> None:
+def test_a_graph_without_adversarial_rows_is_compared_on_the_holdout_alone(team: Team) -> None:
+    result = exported(team, replace(team.train().candidate, probes=None))
+    assert (result.parity.rows, [kind.kind for kind in result.parity.kinds]) == (60, ["holdout"])
+
+
+def test_an_adversarial_row_that_differs_is_named_by_what_was_done_to_it(team: Team) -> None:
+    candidate = team.train().candidate
+    probes = probes_of(team, candidate)
+    row = next(row for row, kind in enumerate(probes.kinds) if kind == "unseen")
+    assert probes.answers.probabilities is not None
+    probes.answers.probabilities[row] += [-0.001, 0.001]
+    other = replace(candidate, probes=team.registry.put_json(probes.to_json()))
+    with pytest.raises(AnswersDiffer) as raised:
+        exported(team, other)
+    assert "by kind of row: unseen 1 and 0; columns that matter: colour" in raised.value.what
+    (problem,) = raised.value.problems
+    assert problem.where == f"adversarial row {row} (unseen: colour)"
+    assert problem.what.index("colour=") < problem.what.index("height=")
+    assert (raised.value.parity.columns, raised.value.parity.over) == (("colour",), 1)
+    team.set(data__schema=schema({"colour": {"type": "text", "private": True, "nullable": True}}))
+    with pytest.raises(AnswersDiffer) as raised:
+        exported(team, other)
+    assert "colour=(private)" in str(raised.value)
+    assert str(probes.columns["colour"][row]) not in str(raised.value)
+
+
+def test_a_row_that_the_graph_fails_on_is_one_that_differs(team: Team) -> None:
+    """And the rows beside it are compared all the same."""
+    candidate = team.train().candidate
+
+    class Fails(OnnxModel):
+        def predict(self, columns: Mapping[str, Any]) -> Predictions:
+            if (columns["colour"] == " ").any():
+                raise ValueError("a runtime error about the value ' '")
+            return super().predict(columns)
+
+    class Runtime(OnnxRuntime):
+        def load(self, onnx: bytes, signature: Signature) -> OnnxModel:
+            model = super().load(onnx, signature)
+            model.__class__ = Fails
+            return model
+
+    with pytest.raises(AnswersDiffer) as raised:
+        exported(team, candidate, runtime=Runtime())
+    found = raised.value.parity
+    assert (found.over, found.columns) == (1, ("colour",))
+    assert {kind.kind: kind.over for kind in found.kinds}["empty"] == 1
+
+
+def test_a_row_that_differs_is_named_with_both_answers_and_its_values(team: Team) -> None:
     candidate = team.train().candidate
     with pytest.raises(ParityError) as raised:
-        exported(team, shifted(team, candidate, 17, 0.001), path=tmp_path / "model.onnx")
+        exported(team, shifted(team, candidate, 17, 0.001))
     error = raised.value
     assert error.exit_code == 12
-    assert "1 of 60 rows differ too much (by up to 0.001), 0 labels are others" in error.what
+    assert re.search(r"1 of \d+ rows differ too much \(by up to 0.001\), 0 labels are others", error.what)
     assert [problem.where for problem in error.problems] == ["holdout row 17"]
     row = holdout_of(team).columns
     assert f"age={float(row['age'][17])!r}" in error.problems[0].what
-    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_a_label_that_flips_is_enough(team: Team) -> None:
@@ -96,12 +157,12 @@ def test_values_of_private_columns_are_not_shown(team: Team) -> None:
 
 
 def test_without_a_graph_the_refusal_is_the_answer(team: Team) -> None:
-    team.write("train.py", LOGISTIC.replace("SimpleImputer()", "SimpleImputer(add_indicator=True)"))
-    candidate = team.train().candidate
+    candidate = replace(
+        team.train().candidate, onnx=None, probes=None, refusal="Odd: has no converter\nfix: use another"
+    )
     with pytest.raises(ParityError) as raised:
         exported(team, candidate)
-    assert "SimpleImputer: add_indicator is not converted" in raised.value.what
-    assert "data.prepare" in raised.value.fix
+    assert (raised.value.what, raised.value.fix) == ("Odd: has no converter", "use another")
 
 
 def test_another_holdout_is_not_taken_for_the_candidate_s(team: Team) -> None:
@@ -115,7 +176,7 @@ def test_a_reference_of_other_rows_is_no_parity(team: Team) -> None:
     candidate = team.train().candidate
     short = Predictions(labels=np.array([1]), probabilities=np.array([[0.2, 0.8]]))
     other = replace(candidate, reference=team.registry.put_blob(reference.encode(short)))
-    with pytest.raises(ParityError, match="the native model answers 1 rows of 2, the graph 60 rows of 2"):
+    with pytest.raises(ParityError, match="the native model answered 1 rows, and the holdout has 60"):
         exported(team, other)
 
 
@@ -144,12 +205,3 @@ def test_parity_can_be_asked_without_writing(team: Team) -> None:
     parity = measured.parity
     assert sha256(measured.graph) == candidate.onnx
     assert (parity.ok, parity.over, parity.offenders[0].row) == (False, 1, 3)
-
-
-def test_a_place_that_cannot_be_written_leaves_nothing(team: Team, tmp_path: Path) -> None:
-    candidate = team.train().candidate
-    folder = tmp_path / "model.onnx"
-    (folder / "inside").mkdir(parents=True)
-    with pytest.raises(OutsideError, match="cannot write"):
-        exported(team, candidate, path=folder)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.onnx", "store"]

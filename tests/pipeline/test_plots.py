@@ -17,7 +17,7 @@ BOTH = {"champion": examples.drawn(0.6), "challenger": examples.drawn(1.5)}
 
 
 def test_a_binary_classifier_has_four_plots() -> None:
-    drawn = plots(BOTH, key="a")
+    drawn = plots({"curves": BOTH}, key="a")
     assert [plot.title for plot in drawn] == [
         "ROC curve",
         "Precision and recall",
@@ -32,14 +32,16 @@ def test_a_binary_classifier_has_four_plots() -> None:
 
 
 def test_the_same_curves_give_the_same_bytes_and_another_key_other_ids() -> None:
-    assert plots(BOTH, key="a") == plots(BOTH, key="a")
-    ids = [set(re.findall(r'id="([^"]+)"', "".join(plot.svg for plot in plots(BOTH, key=key)))) for key in "ab"]
+    assert plots({"curves": BOTH}, key="a") == plots({"curves": BOTH}, key="a")
+    ids = [
+        set(re.findall(r'id="([^"]+)"', "".join(plot.svg for plot in plots({"curves": BOTH}, key=key)))) for key in "ab"
+    ]
     assert ids[0]
     assert not ids[0] & ids[1]
 
 
 def test_champion_and_challenger_differ_without_colour() -> None:
-    roc = plots(BOTH, key="a")[0].svg
+    roc = plots({"curves": BOTH}, key="a")[0].svg
     lines = re.findall(r'style="fill: none; stroke: var\(--(champion|challenger)\)[^"]*"', roc)
     dashed = re.findall(r'style="fill: none; stroke-dasharray: [^"]* stroke: var\(--(champion|challenger)\)[^"]*"', roc)
     assert "challenger" in lines
@@ -47,16 +49,19 @@ def test_champion_and_challenger_differ_without_colour() -> None:
 
 
 def test_without_a_champion_only_the_challenger_is_drawn() -> None:
-    drawn = plots({"champion": None, "challenger": examples.drawn(1.5)}, key="a")  # type: ignore[dict-item]
+    drawn = plots({"curves": {"champion": None, "challenger": examples.drawn(1.5)}}, key="a")
     assert len(drawn) == 4
     assert all("champion" not in plot.text for plot in drawn)
 
 
 def test_nothing_to_draw() -> None:
     assert plots({}, key="a") == []
-    assert plots({"challenger": {"task": "regression", "rows": 0, "dropped": 3}}, key="a") == []
+    assert plots({"curves": {"challenger": {"task": "regression", "rows": 0, "dropped": 3}}}, key="a") == []
     one_class = examples.drawn(1.5) | {"roc": {"x": [], "y": []}, "pr": {"x": [], "y": []}}
-    assert [plot.title for plot in plots({"challenger": one_class}, key="a")] == ["Calibration", "Scores by true class"]
+    assert [plot.title for plot in plots({"curves": {"challenger": one_class}}, key="a")] == [
+        "Calibration",
+        "Scores by true class",
+    ]
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e9])
@@ -64,5 +69,7 @@ def test_regressions_of_any_scale(scale: float) -> None:
     random = np.random.default_rng(1)
     actual = random.normal(5, 1, 500) * scale
     predictions = Predictions(values=actual + random.normal(0, 0.3, 500) * scale)
-    drawn = plots({"challenger": curves(actual, predictions, Signature(task="regression", inputs=()))}, key="a")
+    drawn = plots(
+        {"curves": {"challenger": curves(actual, predictions, Signature(task="regression", inputs=()))}}, key="a"
+    )
     assert [plot.title for plot in drawn] == ["Residuals", "Calibration"]

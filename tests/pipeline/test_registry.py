@@ -365,6 +365,25 @@ class TestLooks:
             Registry(store).looks(name)
 
 
+class TestEvaluations:
+    def test_each_judgement_is_listed_once_oldest_first(self, place: Place) -> None:
+        registry = place.registry()
+        assert registry.evaluations("m") == []
+        assert registry.add_evaluation("m", lock(1), {"time": "2026-03-02", "verdict": "inferior"}) is True
+        assert registry.add_evaluation("m", lock(2), {"time": "2026-03-01", "verdict": "first"}) is True
+        assert registry.add_evaluation("m", lock(1), {"time": "2026-03-03", "verdict": "superior"}) is False
+        assert registry.add_evaluation("other", lock(1), {}) is True
+
+        assert [one["verdict"] for one in place.registry().evaluations("m")] == ["first", "inferior"]
+
+    @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", canonical_json({"judgement": lock(2)})])
+    def test_a_record_that_was_tampered_with_is_named(self, store: ObjectStore, raw: bytes) -> None:
+        store.create(f"evaluations/m/{lock(1)}.json", raw)
+
+        with pytest.raises(IntegrityError, match=f"evaluations/m/{lock(1)}.json"):
+            Registry(store).evaluations("m")
+
+
 def at_once(calls: Sequence[Callable[[], int]]) -> list[int]:
     start = Barrier(len(calls))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.core.gate import Waived
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE
 from mlops_ci.errors import ParityError
 from mlops_ci.pipeline import release as release_module
@@ -72,3 +73,46 @@ def test_what_a_reviewer_is_told(world: World) -> None:
     assert "- golden-rows: FAILED — 2 flips" in text
     assert made.evidence["golden"] in text
     assert evidence_text(made, None, None).startswith("Version 1 of")
+
+
+def waived(verdict: str, *findings: str) -> Waived:
+    return Waived(verdict=verdict, reason="agreed", approver="ada", expires="2026-12-31", findings=findings)
+
+
+def test_a_waiver_that_let_something_pass_is_on_the_log_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = (waived("guardrail", "log_loss is 0.5, above 0.4"), waived("slice-regression", "carrier AA: worse"))
+    real = release_module.Registration
+    monkeypatch.setattr("tests.delivery.world.Registration", lambda **given: real(**given, waived=found))
+
+    made = world.register(Line())
+    world.register(Line())
+
+    assert world.kinds() == ["waived", "waived", "registered"]
+    first = world.log.read(MODEL)[0]
+    assert first.subject == {
+        "verdict": "guardrail", "reason": "agreed", "approver": "ada", "expires": "2026-12-31", "lock": made.lock,
+        "findings": ["log_loss is 0.5, above 0.4"],
+    }  # fmt: skip
+    # another candidate that needs the same waiver is another use of it
+    world.register(Line(slope=2.0))
+    assert world.kinds().count("waived") == 4
+
+
+def test_a_release_that_was_killed_after_its_waivers_does_not_repeat_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = release_module.Registration
+    monkeypatch.setattr(
+        "tests.delivery.world.Registration", lambda **given: real(**given, waived=(waived("parity", "1 flip"),))
+    )
+    with monkeypatch.context() as killed:
+        killed.setattr("mlops_ci.pipeline.registry.Registry.claim_version", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            world.register(Line())
+    assert world.kinds() == ["waived"]
+    world.register(Line())
+    assert world.kinds() == ["waived", "registered"]
+
+
+def _killed(*_: object, **__: object) -> int:
+    raise KeyboardInterrupt

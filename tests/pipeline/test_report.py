@@ -205,7 +205,7 @@ def test_many_slices_and_changes_are_cut_in_the_comment_and_whole_in_the_page() 
     assert "and 35 more, all of them in `report.html`" in report.markdown
     assert report.markdown.index("carrier = bad") < report.markdown.index("carrier = s000")
     assert "carrier = s199" in report.html
-    assert "code f49.py" in report.html
+    assert "<code>f49.py</code>" in report.html
 
 
 def test_a_comment_that_cannot_hold_even_one_model_says_where_it_is() -> None:
@@ -270,3 +270,28 @@ def test_multiclass_models_show_their_confusion_matrix() -> None:
     assert page.count('<table class="matrix">') == 2
     assert '<td class="hit" style="--share: 0.943">50</td>' in page
     assert page.count('<svg class="plot"') == 1
+
+
+def test_a_model_that_could_not_be_judged_is_in_the_report_with_all_its_problems() -> None:
+    many = [{"where": f"f.csv line {n}", "what": "is bad", "fix": "", "name": "null"} for n in range(40)]
+    broken = examples.gate_closed(model="broken", data={"problems": many})
+    report = render([examples.superior(), broken], title="Two")
+    assert "1 may ship; 1 could not be judged." in report.markdown
+    assert report.markdown.index("| broken | ⛔ Failed | data gate") < report.markdown.index("| flight-delay |")
+    assert "and 30 more, all of them in `report.html`" in report.markdown
+    assert report.html.count("is bad") == 40
+
+
+def test_all_that_an_evaluation_can_hold_is_in_the_page() -> None:
+    page = "".join(Page(render([examples.complete()], title="x").html).texts)
+    for text in ("new-carriers", "selection_rate", "Learning curve", "Importance of all 12 features", "pressure",
+                 "Mean |SHAP|", "0.071", "The search for parameters: 12 tried", "at thresholds of its trees",
+                 "Ordering of rebooking offers", "missing-rate", "0.742 (0.733 to 0.751)", "0.117 ms"):  # fmt: skip
+        assert text.lower() in page.lower(), text
+
+
+def test_groups_of_private_columns_have_no_names() -> None:
+    report = render([examples.complete(private=["sex"])], title="x")
+    for text in (report.markdown, report.html):
+        assert "(private 1)" in text
+        assert not re.search(r"<td[^>]*>f</td>|\| f \|", text)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlops_ci.adapters.batch_files import LocalBatchFiles
 from mlops_ci.adapters.clock import SystemClock
-from mlops_ci.config.types import ColumnSchema, DataSchema
+from mlops_ci.config.schema_types import ColumnSchema, DataSchema
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.errors import DataGateError

@@ -116,13 +116,13 @@ def test_a_check_of_a_moment_ago_is_not_repeated(team: Team) -> None:
             raise AssertionError("read again")
 
     checked = check(team.config, team.data, team.code)
-    assert not team.train(data=ReadOnce(), checked=checked).cached
+    assert not team.train(data=ReadOnce(), checked=lambda: checked).cached
 
 
 def test_a_check_of_other_data_is_not_believed(team: Team) -> None:
     checked = check(team.config, team.data, team.code)
     team.write_data(people(200))
-    assert dict(team.train(checked=checked).candidate.rows) == {"train": 160, "holdout": 40}
+    assert dict(team.train(checked=lambda: checked).candidate.rows) == {"train": 160, "holdout": 40}
 
 
 def test_bad_data_train_nothing(team: Team) -> None:
@@ -201,15 +201,13 @@ def test_a_failure_inside_the_team_s_own_transformer_names_its_line(team: Team) 
 
 
 def test_an_estimator_that_cannot_be_converted_is_kept_with_the_reason(team: Team) -> None:
-    team.write(
-        "train.py",
-        LOGISTIC.replace("SimpleImputer()", "SimpleImputer(add_indicator=True)"),
-    )
+    team.write("own.py", "from sklearn.preprocessing import StandardScaler\n\nclass Own(StandardScaler):\n    pass\n")
+    team.write("train.py", LOGISTIC.replace("StandardScaler()", "__import__('own').Own()"))
     candidate = team.train().candidate
     assert candidate.onnx is None
-    assert "add_indicator" in candidate.refusal
-    assert "fix: use columns of indicators that data.prepare makes" in candidate.refusal
-    assert "add_indicator" in team.console.warned[-1]
+    assert "Own" in candidate.refusal
+    assert "\nfix: " in candidate.refusal
+    assert any("Own" in text for text in team.console.warned)
     assert candidate.metrics["roc_auc"] > 0.8
     assert team.train().cached
 
@@ -256,13 +254,14 @@ def test_randomness_without_a_seed_of_its_own_follows_train_seed(team: Team) -> 
 
 def test_text_classes_and_no_features_but_the_declared_ones(team: Team) -> None:
     frame = people()
-    frame["kind"] = np.array(["small", "middle", "tall"], dtype=object)[pd.cut(frame["age"], 3, labels=False)]
+    about = frame["age"] + np.random.default_rng(0).normal(0, 5, len(frame))
+    frame["kind"] = np.array(["small", "middle", "tall"], dtype=object)[pd.cut(about, 3, labels=False)]
     team.write_data(frame)
     team.set(task="multiclass-classification", data__target="kind", data__features=("age", "colour", "height"))
     candidate = team.train().candidate
     assert candidate.signature.classes == ("middle", "small", "tall")
     assert [column.name for column in candidate.signature.inputs] == ["age", "colour", "height"]
-    assert candidate.metrics["accuracy"] > 0.8
+    assert candidate.metrics["accuracy"] > 0.7
     assert {"baseline.prior.small", "baseline.prior.middle", "baseline.prior.tall"} <= set(candidate.metrics)
 
 
@@ -280,13 +279,6 @@ def test_a_regression(team: Team) -> None:
 def test_every_metric_is_a_number_that_json_knows(team: Team) -> None:
     candidate = team.train().candidate
     json.dumps(candidate.to_json(), allow_nan=False)
-
-
-@pytest.mark.parametrize("setting", [{"train__search": {"space": {}}}, {"train__engine": "dask"}])
-def test_what_cannot_be_done_yet_is_refused_and_not_ignored(team: Team, setting: dict[str, Any]) -> None:
-    team.set(**setting)
-    with pytest.raises(ConfigurationError, match="cannot be done yet"):
-        team.train()
 
 
 INTERRUPTED = """

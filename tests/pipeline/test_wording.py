@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mlops_ci.core.verdicts import BLOCKING, DECISIONS
-from mlops_ci.pipeline import wording
-from mlops_ci.pipeline.wording import MINUS
+from mlops_ci.pipeline import figures, wording
+from mlops_ci.pipeline.figures import MINUS
 from tests.pipeline import report_examples as examples
 
 
@@ -92,7 +92,7 @@ def test_two_equal_models() -> None:
     ],
 )
 def test_numbers(value: float | None, expected: str) -> None:
-    assert wording.number(value) == expected
+    assert figures.number(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_numbers(value: float | None, expected: str) -> None:
     ],
 )
 def test_changes_are_better_or_worse_whatever_the_metric(value: float | None, metric: str, expected: str) -> None:
-    assert wording.change(value, metric, 3) == expected
+    assert figures.change(value, metric, 3) == expected

@@ -8,7 +8,20 @@ from mlops_ci.core.metrics.catalogue import (
     metrics_for,
     oriented,
     statistic,
+    value_of,
+    why_not_finite,
     why_undefined,
 )
 
-__all__ = ["METRICS", "OPERATIONAL", "Metric", "compute", "metrics_for", "oriented", "statistic", "why_undefined"]
+__all__ = [
+    "METRICS",
+    "OPERATIONAL",
+    "Metric",
+    "compute",
+    "metrics_for",
+    "oriented",
+    "statistic",
+    "value_of",
+    "why_not_finite",
+    "why_undefined",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -115,15 +115,27 @@ def compute(
     `truth` [rows] holds labels or numbers, `weights` [rows] numbers from zero up. `why_undefined` gives the reason for
     a NaN. Raises KeyError for an unknown name and ValueError where the numbers of rows differ.
     """
-    counted = np.ones(len(truth)) if weights is None else np.asarray(weights)
-    return float(statistic(name, truth, predictions, signature)(counted[np.newaxis])[0])
+    of_rows = statistic(name, truth, predictions, signature)
+    if weights is None:
+        return value_of(of_rows, len(truth))
+    return float(of_rows(np.asarray(weights)[np.newaxis])[0])
+
+
+def value_of(of_rows: Statistic, rows: int) -> float:
+    """The metric of the rows, each counting as one; NaN where it is undefined."""
+    return float(of_rows(np.ones((1, rows), dtype=np.int64))[0])
 
 
 def why_undefined(name: str, truth: NDArray[Any], predictions: Predictions, signature: Signature) -> str:
     """Why `compute` gives no finite number for these rows; empty where it does."""
     of_rows = statistic(name, truth, predictions, signature)
+    return why_not_finite(name, of_rows, value_of(of_rows, len(truth)))
+
+
+def why_not_finite(name: str, of_rows: Statistic, value: float) -> str:
+    """The same for a statistic whose value is known."""
     if isinstance(of_rows, Undefined):
         return of_rows.reason
-    if np.isfinite(compute(name, truth, predictions, signature)):
+    if isfinite(value):
         return ""
     return METRICS[name].undefined or "the numbers are too large"

@@ -1,0 +1,18 @@
+"""The names of columns as people are shown them: a file may call a column anything."""
+
+from __future__ import annotations
+
+LONGEST = 80
+
+
+def shown_name(name: object) -> str:
+    r"""The name on one line, of bounded length, and without what a terminal would obey.
+
+    >>> shown_name("height")
+    'height'
+    >>> shown_name("a\nb\x1b[31m")
+    'a\\nb\\x1b[31m'
+    """
+    text = str(name)
+    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)

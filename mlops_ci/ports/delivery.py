@@ -1,0 +1,157 @@
+"""Where models go: Git and its forge, the targets that serve, and the services themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from mlops_ci.core.approval import Review
+    from mlops_ci.core.predictions import Predictions
+    from mlops_ci.core.records import Release
+    from mlops_ci.core.signature import Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullRequest:
+    """A proposal to merge `branch` into `base`; `head` is the commit it shows now."""
+
+    number: int
+    title: str
+    body: str
+    branch: str
+    base: str
+    head: str
+    author: str
+    state: Literal["open", "merged", "closed"]
+    url: str
+    merge_commit: str = ""
+
+
+class Forge(Protocol):
+    """Where people propose, review and merge changes: GitHub, or plain Git on this machine."""
+
+    def propose(self, *, branch: str, base: str, title: str, body: str) -> PullRequest:
+        """Opens a pull request for the branch, or brings the open one up to date."""
+
+    def open_pull_request(self, branch: str) -> PullRequest | None: ...
+
+    def reviews(self, number: int) -> Sequence[Review]:
+        """In the order in which they were given."""
+
+    def last_pusher(self, number: int) -> str: ...
+
+    def members(self, team: str) -> frozenset[str]:
+        """Who belongs to `@organisation/team`; empty where the team is not known."""
+
+    def merge(self, number: int, *, head: str, message: str) -> str:
+        """The merge commit, also when it is merged already.
+
+        Raises ApprovalError where the branch shows another commit than `head` by now.
+        """
+
+    def close(self, number: int, *, comment: str) -> None: ...
+
+
+class Repository(Protocol):
+    """The team's Git repository."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def main(self) -> str:
+        """The branch that says what should be; HEAD where it is detached (as in CI) or there is no such branch."""
+
+    def commit(self, ref: str = "HEAD") -> str | None:
+        """The commit's full hash, or None where the ref does not exist."""
+
+    def read(self, path: str, *, ref: str) -> bytes | None:
+        """The file as committed at `ref`; None where there is none. `path` is relative to the root."""
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The newest commit that both rest on; None where they have none in common."""
+
+    def commit_files(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        branch: str,
+        onto: str,
+        message: str,
+        author: str = "",
+        replace: bool = False,
+    ) -> str:
+        """Commits the files onto commit `onto` and moves `branch` there, made new where there is none.
+
+        The work tree follows if it shows that branch. Raises OutsideError where the branch shows another commit than
+        `onto` (unless it is to be replaced), ConfigurationError where the files have changes that are not committed.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One running scoring service."""
+
+    release: str
+    url: str
+    healthy: bool
+
+
+class Target(Protocol):
+    """Where an environment's scoring services run. Everything is safe to repeat after a kill."""
+
+    def exclusive(self, environment: str, model: str) -> AbstractContextManager[None]:
+        """Keeps a second reconcile of the same environment and model away; raises OutsideError where one is at work."""
+
+    def instances(self, environment: str, model: str) -> Sequence[Instance]: ...
+
+    def start(self, environment: str, release: Release, files: Mapping[str, bytes]) -> Instance:
+        """Starts the release's service, or finds it running, and returns when it is ready; it gets no traffic yet.
+
+        Raises VerificationError with the service's last words where it does not become ready.
+        """
+
+    def stop(self, environment: str, model: str, release: str) -> None:
+        """Lets requests in flight finish, then ends the service; nothing to do where there is none."""
+
+    def route(self, environment: str, model: str, shares: Mapping[str, int]) -> None:
+        """Divides the environment's traffic by release id in whole per cent; returns when the division is in force."""
+
+    def shares(self, environment: str, model: str) -> Mapping[str, int]:
+        """The division in force; empty where nothing is routed."""
+
+    def url(self, environment: str, model: str) -> str:
+        """The stable address at which the environment serves the model, whatever the release."""
+
+    def recent_requests(self, environment: str, model: str, release: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The latest records that the release was asked to score, newest last, from its prediction log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a live service said to one request: `error` is empty where it answered well."""
+
+    predictions: Predictions | None
+    release: str
+    milliseconds: float
+    error: str = ""
+
+
+PROBE = "mlops-probe-"
+"""How the ids of our own requests begin, by which a prediction log tells them from those of users."""
+
+
+class ScoringClient(Protocol):
+    """Talks to a live scoring service as its users do."""
+
+    def ready(self, url: str) -> bool: ...
+
+    def metadata(self, url: str, model: str) -> Mapping[str, Any]:
+        """The model's metadata in the Open Inference Protocol. Raises OutsideError where there is none."""
+
+    def score(self, url: str, records: Sequence[Mapping[str, Any]], signature: Signature) -> Answer:
+        """Sends the records to POST /score in one request; never raises for what the service does wrong."""
