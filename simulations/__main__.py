@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
@@ -39,7 +40,13 @@ def main(processes: int = 2) -> None:
             for tactic in TACTICS
             for way in WAYS
         }
-        everything = [*hard.values(), *promises.values(), *held.values(), *sliced.values(), *luck.values()]
+        everything: list[Future[Any]] = [
+            *hard.values(),
+            *promises.values(),
+            *held.values(),
+            *sliced.values(),
+            *luck.values(),
+        ]
         for done, one in enumerate(everything, start=1):
             one.result()
             sys.stderr.write(f"\r{done} of {len(everything)} after {time.monotonic() - started:.0f} s")

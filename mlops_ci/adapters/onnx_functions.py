@@ -115,7 +115,7 @@ def _power(graph: Graph, logarithm: str, exponent: float) -> str:
 
 
 def products(graph: Graph, model: Any, features: Features) -> Features:
-    """PolynomialFeatures: products of columns; 1 stands in where there are fewer factors."""
+    """PolynomialFeatures: products of columns, from the last factor to the first; 1 stands in where there are fewer."""
     x = graph.matrix(features)
     columns = model.n_features_in_
     choose = combinations if model.interaction_only else combinations_with_replacement
@@ -127,9 +127,9 @@ def products(graph: Graph, model: Any, features: Features) -> Features:
     wider = graph.beside([x, ones])
     made = ""
     for factor in range(max(len(term) for term in terms) or 1):
-        picked = graph.columns(wider, [term[factor] if factor < len(term) else columns for term in terms])
+        picked = graph.columns(wider, [term[-1 - factor] if factor < len(term) else columns for term in terms])
         made = graph.add("Mul", made, picked) if made else picked
-    return (numbers(made, len(terms), of=features, rounded=True),)
+    return (numbers(made, len(terms), of=features),)
 
 
 def _rows(graph: Graph, x: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from mlops_ci import __version__
 from mlops_ci.errors import ConfigurationError, Problem
@@ -70,22 +70,26 @@ def render(template: Template, answers: Mapping[str, str], destination: Path) ->
     """
     chosen = {question.name: answers.get(question.name, question.default) for question in template.questions}
     _check(template, answers, chosen)
+    # The name is known before there is a folder, so that an interrupt at any moment finds what to take away.
+    scratch = destination.parent / f".mlops-init-{uuid4().hex}"
     try:
         repository = _require_free(destination)
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".mlops-init-") as scratch:
-            draft = Path(scratch) / "draft"  # the scratch folder itself is for its owner's eyes only
-            draft.mkdir()
-            written = _write(template, chosen, draft)
-            if repository:
-                for path in sorted(draft.iterdir()):
-                    path.rename(destination / path.name)
-            else:
-                draft.rename(destination)
+        scratch.mkdir(mode=0o700)
+        draft = scratch / "draft"  # the scratch folder itself is for its owner's eyes only
+        draft.mkdir()
+        written = _write(template, chosen, draft)
+        if repository:
+            for path in sorted(draft.iterdir()):
+                path.rename(destination / path.name)
+        else:
+            draft.rename(destination)
     except OSError as error:
         raise ConfigurationError(
             f"cannot write to {destination}: {error.strerror}", fix="name another folder"
         ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return written
 
 

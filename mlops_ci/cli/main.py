@@ -119,15 +119,21 @@ def _show(outcome: Outcome, *, as_json: bool, environment: Environment) -> int:
     """Tells people and machines; returns the exit code."""
     try:
         show_outcome(outcome, as_json=as_json, environment=environment)
-    except BrokenPipeError:
-        # Whoever read our output has stopped reading; Python would complain once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has stopped reading
+        _give_up_stdout()
     except OSError as error:
+        if error.filename is None:
+            _give_up_stdout()
         show_error(
             OutsideError(f"the result cannot be written: {error.strerror}", where=str(error.filename or "stdout"))
         )
         return outcome.code or OutsideError.exit_code
     return outcome.code
+
+
+def _give_up_stdout() -> None:
+    """What it could not take is dropped: Python would try once more when it ends, and answer 120 for our exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -53,10 +53,10 @@ def measured(rows: Rows, only: list[str]) -> dict[tuple[str, str, str], Cell]:
     bench, cells, started = Bench(rows), {}, time.monotonic()
     for title, kinds in PREPROCESSING.items():
         for head, kind in kinds.items():
-            for name in ESTIMATORS:
-                if not only or any(text in name or text in head for text in only):
-                    cells[title, name, head] = bench.cell(name, kind)
-            _tell(f"{time.monotonic() - started:4.0f} s  {head}")
+            names = [name for name in ESTIMATORS if not only or any(text in name or text in head for text in only)]
+            cells |= {(title, name, head): bench.cell(name, kind) for name in names}
+            if names:
+                _tell(f"{time.monotonic() - started:4.0f} s  {head}")
     return cells
 
 
