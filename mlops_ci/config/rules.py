@@ -14,7 +14,7 @@ from typing import Any
 from mlops_ci.config.document import Complaint, KeyPath
 from mlops_ci.config.durations import duration
 from mlops_ci.config.search import SEARCH_RULES
-from mlops_ci.config.vocabulary import FAIRNESS_METRICS, METRICS, OPERATIONAL
+from mlops_ci.config.vocabulary import FAIRNESS_METRICS, LIMITED_ONLY, METRICS
 from mlops_ci.config.wording import choice, shown
 
 Values = Mapping[str, Any]
@@ -28,7 +28,7 @@ def metrics_suit_the_task(model: Values) -> Iterator[Complaint]:
     gate = _mapping(model, "gate")
     known = METRICS[task]
     places: list[tuple[KeyPath, Any, tuple[str, ...]]] = [(("gate", "primary"), gate.get("primary"), known)]
-    places += [(path, each, (*known, *OPERATIONAL)) for path, each in _items(model, "gate", "guardrails")]
+    places += [(path, each, (*known, *LIMITED_ONLY)) for path, each in _items(model, "gate", "guardrails")]
     places += [(path, each, known) for key in ("slices", "validation") for path, each in _items(model, "gate", key)]
     places += [(("train", "search"), _mapping(model, "train").get("search"), known)]
     places += [(path, each, FAIRNESS_METRICS[task]) for path, each in _items(model, "gate", "fairness")]

@@ -26,7 +26,7 @@ DEFAULT_METRIC: Mapping[Task, str] = {
     "multiclass-classification": "accuracy",
     "regression": "rmse",
 }
-OPERATIONAL = ("latency_p99_ms", "model_mb", "image_mb")
+LIMITED_ONLY = ("calibration_error", "latency_p99_ms", "model_mb", "image_mb")
 FAIRNESS_METRICS: Mapping[Task, tuple[str, ...]] = {
     "binary-classification": (
         "demographic_parity_difference",

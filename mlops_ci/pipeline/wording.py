@@ -25,6 +25,7 @@ METRIC_NAMES: Mapping[str, str] = {
     "r2": "R²",
     "median_absolute_error": "Median absolute error",
     "mape": "MAPE",
+    "calibration_error": "Calibration error",
     "latency_p99_ms": "Latency p99 (ms)",
     "model_mb": "Model size (MB)",
     "image_mb": "Image size (MB)",

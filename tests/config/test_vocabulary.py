@@ -16,8 +16,8 @@ from mlops_ci.config.vocabulary import (
     BLOCKING_VERDICTS,
     DEFAULT_METRIC,
     FAIRNESS_METRICS,
+    LIMITED_ONLY,
     METRICS,
-    OPERATIONAL,
     SHIPPABLE_VERDICTS,
 )
 from mlops_ci.core import metrics
@@ -31,7 +31,7 @@ def test_the_metrics_are_those_that_can_be_computed() -> None:
     assert {task: set(names) for task, names in METRICS.items()} == {
         task: set(metrics.metrics_for(task)) for task in METRICS
     }
-    assert set(OPERATIONAL) == set(metrics.OPERATIONAL)
+    assert set(LIMITED_ONLY) == set(metrics.LIMITED_ONLY)
     assert all(default in METRICS[task] for task, default in DEFAULT_METRIC.items())
 
 
@@ -39,7 +39,7 @@ def test_the_schema_has_the_same_names() -> None:
     definitions = schema_of(MODEL_SCHEMA)["$defs"]
     gate = definitions["gate"]["properties"]
     assert set(definitions["metric"]["enum"]) == ALL_METRICS
-    assert set(definitions["guarded"]["enum"]) == ALL_METRICS | set(OPERATIONAL)
+    assert set(definitions["guarded"]["enum"]) == ALL_METRICS | set(LIMITED_ONLY)
     assert schema_of(MODEL_SCHEMA)["properties"]["task"]["enum"] == list(METRICS)
     assert gate["fairness"]["items"]["properties"]["metric"]["enum"] == ALL_FAIRNESS
     assert gate["ships"]["items"]["enum"] == list(SHIPPABLE_VERDICTS)
@@ -57,7 +57,7 @@ def keys(schema: Any) -> set[str]:
 def test_the_reference_has_every_key_and_every_name() -> None:
     text = REFERENCE.read_text("utf-8")
     named = {word for code in re.findall(r"`([^`\n]+)`", text) for word in re.split(r"[^\w-]+", code)}
-    names = keys(schema_of(MODEL_SCHEMA)) | keys(schema_of(DATA_SCHEMA)) | ALL_METRICS | set(OPERATIONAL)
+    names = keys(schema_of(MODEL_SCHEMA)) | keys(schema_of(DATA_SCHEMA)) | ALL_METRICS | set(LIMITED_ONLY)
     assert names | {*ALL_FAIRNESS, *SHIPPABLE_VERDICTS, *BLOCKING_VERDICTS} <= named
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from mlops_ci.config import vocabulary
-from mlops_ci.core.metrics import METRICS, OPERATIONAL, compute, metrics_for, oriented, statistic, why_undefined
+from mlops_ci.core.metrics import LIMITED_ONLY, METRICS, compute, metrics_for, oriented, statistic, why_undefined
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Signature, Task
 
@@ -232,4 +232,4 @@ def test_the_configuration_knows_the_same_metrics() -> None:
     assert {task: set(metrics_for(task)) for task in SIGNATURES} == {
         task: set(names) for task, names in vocabulary.METRICS.items()
     }
-    assert set(OPERATIONAL) == set(vocabulary.OPERATIONAL)
+    assert set(LIMITED_ONLY) == set(vocabulary.LIMITED_ONLY)

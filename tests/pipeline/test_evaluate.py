@@ -222,7 +222,10 @@ def test_a_guardrail_that_nobody_measured(team: Team) -> None:
     assert "rmse was not measured" in result.judgement.reasons[0]
 
 
-@pytest.mark.parametrize(("metric", "limit"), [("log_loss", 0.0001), ("latency_p99_ms", 500.0), ("model_mb", 0.000001)])
+@pytest.mark.parametrize(
+    ("metric", "limit"),
+    [("log_loss", 0.0001), ("latency_p99_ms", 500.0), ("model_mb", 0.000001), ("calibration_error", 0.0)],
+)
 def test_a_guardrail_that_is_broken(team: Team, metric: str, limit: float) -> None:
     """On this clock every look takes a second, so that a single row takes at least one."""
     gate(team, guardrails=(GuardrailConfig(metric=metric, min=None, max=limit),))

@@ -1,8 +1,8 @@
 """Metrics of predictions: their names, whether more is better, and their values for any weights of the rows."""
 
 from mlops_ci.core.metrics.catalogue import (
+    LIMITED_ONLY,
     METRICS,
-    OPERATIONAL,
     Metric,
     compute,
     metrics_for,
@@ -14,8 +14,8 @@ from mlops_ci.core.metrics.catalogue import (
 )
 
 __all__ = [
+    "LIMITED_ONLY",
     "METRICS",
-    "OPERATIONAL",
     "Metric",
     "compute",
     "metrics_for",

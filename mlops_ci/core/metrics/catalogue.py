@@ -20,8 +20,8 @@ BINARY: tuple[Task, ...] = ("binary-classification",)
 CLASSIFICATION: tuple[Task, ...] = ("binary-classification", "multiclass-classification")
 MULTICLASS: tuple[Task, ...] = ("multiclass-classification",)
 REGRESSION: tuple[Task, ...] = ("regression",)
-OPERATIONAL = ("latency_p99_ms", "model_mb", "image_mb")
-"""Measures of the service rather than of its answers: the less the better, and not to be computed here."""
+LIMITED_ONLY = ("calibration_error", "latency_p99_ms", "model_mb", "image_mb")
+"""What limits are for and no comparison: of the service, and of how probabilities keep their word. Less is better."""
 
 
 @dataclass(frozen=True, kw_only=True)
