@@ -37,22 +37,36 @@ def curves(truth: NDArray[Any], predictions: Predictions, signature: Signature) 
     if predictions.probabilities is None or predictions.labels is None:
         raise ValueError("a classifier answers labels and probabilities")
     finite = np.isfinite(predictions.probabilities).all(axis=1)
-    truth, labels, probabilities = truth[finite], predictions.labels[finite], predictions.probabilities[finite]
-    drawn: dict[str, Any] = {"task": signature.task, "rows": len(truth), "dropped": int((~finite).sum())}
-    if not len(truth):
+    drawn: dict[str, Any] = {"task": signature.task, "rows": int(finite.sum()), "dropped": int((~finite).sum())}
+    if not finite.any():
         return drawn
-    drawn["confusion"] = _confusion(truth, labels, signature.classes)
-    if signature.task == "multiclass-classification":
-        bins = _calibration(probabilities.max(axis=1), (labels == truth).astype(np.float64))
-        return drawn | {"calibration": bins, "calibration_error": calibration_error(bins)}
-    positive, scores = truth == signature.classes[1], probabilities[:, 1]
-    bins = _calibration(scores, positive.astype(np.float64))
-    return drawn | {
-        **_operating_curves(positive, scores),
+    bins = calibration(truth, predictions, signature)
+    truth, labels, probabilities = truth[finite], predictions.labels[finite], predictions.probabilities[finite]
+    drawn |= {
+        "confusion": _confusion(truth, labels, signature.classes),
         "calibration": bins,
         "calibration_error": calibration_error(bins),
-        "scores": _score_histogram(positive, scores),
     }
+    if signature.task == "multiclass-classification":
+        return drawn
+    positive, scores = truth == signature.classes[1], probabilities[:, 1]
+    return drawn | {**_operating_curves(positive, scores), "scores": _score_histogram(positive, scores)}
+
+
+def calibration(truth: NDArray[Any], predictions: Predictions, signature: Signature) -> list[dict[str, Any]]:
+    """The bins of a classifier: of its second class, or of the class answered where it has more than two.
+
+    Rows with a probability that is not finite are left out; there is no bin where no row is left.
+    """
+    probabilities, labels = np.asarray(predictions.probabilities), np.asarray(predictions.labels)
+    finite = np.isfinite(probabilities).all(axis=1)
+    if not finite.any():
+        return []
+    if signature.task == "multiclass-classification":
+        predicted, observed = probabilities.max(axis=1), labels == truth
+    else:
+        predicted, observed = probabilities[:, 1], truth == signature.classes[1]
+    return _calibration(predicted[finite], observed[finite].astype(np.float64))
 
 
 def calibration_error(bins: Sequence[Mapping[str, Any]]) -> float:

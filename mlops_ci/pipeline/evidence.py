@@ -10,7 +10,7 @@ from mlops_ci.config.types import GateConfig
 from mlops_ci.config.vocabulary import FAIRNESS_METRICS
 from mlops_ci.core import baseline
 from mlops_ci.core.comparison import paired_difference
-from mlops_ci.core.curves import curves
+from mlops_ci.core.curves import calibration, calibration_error
 from mlops_ci.core.difference import Difference
 from mlops_ci.core.fairness import FairnessEvidence
 from mlops_ci.core.gate import GateEvidence
@@ -65,8 +65,8 @@ def gate_evidence(
     measures = dict(circumstances.operational)
     if holdout.challenger is not None:
         measures |= {name: compute(name, holdout.truth, holdout.challenger, signature) for name in known}
-        drawn = curves(holdout.truth, holdout.challenger, signature)
-        measures |= {name: drawn[name] for name in ("calibration_error",) if name in drawn}
+        if signature.task != "regression" and (bins := calibration(holdout.truth, holdout.challenger, signature)):
+            measures["calibration_error"] = calibration_error(bins)
     metric = gate.primary.metric
     return GateEvidence(
         rows=len(holdout),
