@@ -81,6 +81,13 @@ def lock(session: nox.Session) -> None:
         *("--quiet", "--output-file", "requirements.lock"),
         *session.posargs,
     )
+    session.run(
+        *(sys.executable, "-m", "uv", "pip", "compile", "mlops_ci/resources/image-requirements.in"),
+        # one version of each for every Python of an image, and nothing that is not named
+        *("--python-version", "3.11", "--no-deps", "--generate-hashes", "--constraint", "requirements.lock"),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--quiet", "--output-file", "mlops_ci/resources/image-requirements.lock"),
+    )
 
 
 def files(pattern: str) -> list[str]:

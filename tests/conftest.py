@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from mlops_ci.adapters.image_parts import CachedParts
+    from tests.docker_engine import DockerEngine, ImageRegistry
     from tests.s3 import S3Server
     from tests.stores import Place
 
@@ -23,6 +26,11 @@ GIT_CONFIG = """\
 [init]
     defaultBranch = main
 """
+
+
+def pytest_configure() -> None:
+    # A run in a shell's background is started deaf to SIGINT, and what it starts would be, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def move_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,6 +68,40 @@ def s3() -> Iterator[S3Server]:
 
     with serve() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[DockerEngine]:
+    """The Docker engine; what is made in it with its label is gone in the end. Mark such tests `docker`."""
+    from tests.docker_engine import engine
+
+    with engine() as used:
+        yield used
+
+
+@pytest.fixture(scope="session")
+def image_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageRegistry]:
+    """An image registry on this machine that asks nobody who he is."""
+    from tests.docker_engine import registry
+
+    with registry(tmp_path_factory.mktemp("registry")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def image_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What XDG_CACHE_HOME has to name for commands that build images: they share the layers of `image_parts`."""
+    return tmp_path_factory.mktemp("image-cache")
+
+
+@pytest.fixture(scope="session")
+def image_parts(docker_engine: DockerEngine, image_cache: Path) -> CachedParts:
+    """The layers of scoring images, made once for all tests of the run."""
+    from mlops_ci.adapters.bytecode import compile_in
+    from mlops_ci.adapters.docker_engine import DockerImages
+    from mlops_ci.adapters.image_parts import CachedParts
+
+    return CachedParts(image_cache / "mlops-ci", compile_in(DockerImages(lambda: docker_engine.client)))
 
 
 @pytest.fixture(params=["local", "s3"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing
 from typing import IO, TYPE_CHECKING
 
@@ -20,10 +20,11 @@ UTF8 = "utf-8-sig"
 """UTF-8, with or without the mark at the beginning that spreadsheets write."""
 
 
-def read_csv(opened: IO[bytes], *, name: str) -> tuple[DataFrame, bool]:
+def read_csv(opened: IO[bytes], *, name: str, texts: Collection[str] = ()) -> tuple[DataFrame, bool]:
     """The frame, and whether row i is exactly line i + 2. Comma-separated UTF-8 with a header line.
 
-    Missing values are what pandas takes for them: an empty field, NA, N/A, NaN, None, null and the like.
+    The columns `texts` are as written. Missing values are what pandas takes for them: an empty field, NA, N/A, NaN,
+    None, null and the like.
     Raises DataGateError with the line for everything that is no rectangular table.
     """
     import pandas as pd
@@ -34,7 +35,7 @@ def read_csv(opened: IO[bytes], *, name: str) -> tuple[DataFrame, bool]:
         raise _ragged(opened, header, name) or DataGateError("rows are longer than the header", where=name)
     opened.seek(0)
     try:
-        frame = pd.read_csv(opened, low_memory=False)
+        frame = pd.read_csv(opened, low_memory=False, dtype=dict.fromkeys(texts, str))
     except UnicodeDecodeError as error:
         raise _wrong_encoding(opened, name) from error
     except (pd.errors.ParserError, ValueError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -59,10 +59,10 @@ class LocalDataFiles:
     def digests(self, source: str, root: Path) -> Mapping[str, str]:
         return {file.name: _digest(file, hashlib.sha256()) for file in self._files(source, root)}
 
-    def read(self, source: str, root: Path) -> DataFrame:
+    def read(self, source: str, root: Path, *, texts: Collection[str] = ()) -> DataFrame:
         """All files as one frame. `frame.attrs["files"]` lists [name, rows, whether a row is a line of the file]."""
         files = self._files(source, root)
-        read = [_read(file) for file in files]
+        read = [_read(file, texts) for file in files]
         frame = _concatenated([file.name for file in files], [frame for frame, _ in read])
         frame.attrs["files"] = [[file.name, len(part), lines] for file, (part, lines) in zip(files, read, strict=True)]
         return frame
@@ -144,11 +144,11 @@ def _digest(file: _File, state: hashlib._Hash) -> str:
     return state.hexdigest()
 
 
-def _read(file: _File) -> tuple[DataFrame, bool]:
+def _read(file: _File, texts: Collection[str]) -> tuple[DataFrame, bool]:
     """The file's frame, and whether its row i is exactly line i + 2 of a text."""
     with file.open() as opened:
         if file.suffix in CSV:
-            return read_csv(opened, name=file.name)
+            return read_csv(opened, name=file.name, texts=texts)
         return _read_parquet(opened, name=file.name), False
 
 

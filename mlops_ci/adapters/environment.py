@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlops_ci.core.image import Builder
+
 STORE_OPTIONS = ("AWS_", "AZURE_", "GOOGLE_")
 TRACKING = "MLFLOW_TRACKING_"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -15,7 +17,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What mlops-ci takes from its environment. Credentials stay in `store_options` and `tracking`, never printed."""
+    """What mlops-ci takes from its environment. Credentials stay in `store_options` and `tracking`, never printed.
+
+    Nor is `signing_key`, a path or the PEM text itself, nor its password. `builder` is who builds images here.
+    """
 
     store: str
     actor: str
@@ -26,13 +31,19 @@ class Environment:
     engine: str = ""
     jobs: str = ""
     tracking: Mapping[str, str] = field(default_factory=dict)
+    signing_key: str = ""
+    signing_password: str = ""
+    builder: Builder = field(default_factory=Builder)
 
     def __repr__(self) -> str:
         return f"Environment(store={self.store!r}, actor={self.actor!r}, in_actions={self.in_actions})"
 
 
 def read_environment() -> Environment:
-    """The environment of this process, as GitHub Actions or a person's shell set it."""
+    """The environment of this process, as GitHub Actions or a person's shell set it.
+
+    The signing key is taken out of it: the team's code, which is trained in this process, has no business with it.
+    """
     variables = os.environ
     return Environment(
         store=variables.get("MLOPS_STORE", ""),
@@ -47,6 +58,21 @@ def read_environment() -> Environment:
             key.removeprefix(TRACKING).lower(): value for key, value in variables.items() if key.startswith(TRACKING)
         }
         | {"timeout": variables.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "")},
+        signing_key=variables.pop("MLOPS_SIGNING_KEY", ""),
+        signing_password=variables.pop("MLOPS_SIGNING_PASSWORD", ""),
+        builder=_builder(variables),
+    )
+
+
+def _builder(variables: Mapping[str, str]) -> Builder:
+    """A run of GitHub Actions by its workflow's address and its own, else a machine of somebody's own."""
+    if variables.get("GITHUB_ACTIONS") != "true":
+        return Builder()
+    server, get = variables.get("GITHUB_SERVER_URL", "https://github.com"), variables.get
+    run = f"{get('GITHUB_REPOSITORY', '')}/actions/runs/{get('GITHUB_RUN_ID', '')}"
+    return Builder(
+        id=f"{server}/{get('GITHUB_WORKFLOW_REF') or get('GITHUB_REPOSITORY', '')}",
+        invocation=f"{server}/{run}/attempts/{get('GITHUB_RUN_ATTEMPT', '1')}",
     )
 
 
@@ -83,6 +109,21 @@ def thread_variables(count: int) -> Iterator[None]:
 def child_environment() -> dict[str, str]:
     """All variables as they are now, for `adapters.processes`, which hands a child only what it may see."""
     return dict(os.environ)
+
+
+def installer_variables() -> dict[str, str]:
+    """What tells pip where packages come from, and how to get there: its own variables and the proxies."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("PIP_") or name.upper() in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    }
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what they can do without."""
+    configured = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(configured) if Path(configured).is_absolute() else Path.home() / ".cache"
 
 
 def _path(value: str | None) -> Path | None:

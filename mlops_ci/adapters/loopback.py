@@ -1,10 +1,14 @@
-"""Asks services on this machine; no proxy of the environment comes between."""
+"""Ports of this machine: finds free ones, and asks the services there; no proxy of the environment comes between."""
 
 from __future__ import annotations
 
+import hashlib
 import http.client
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from mlops_ci.errors import OutsideError
 
 HOST = "127.0.0.1"
 
@@ -28,3 +32,23 @@ def get(port: int, path: str, *, timeout: float = 2.0) -> Reply | None:
         return None
     finally:
         connection.close()
+
+
+def free_ports(seed: str, *, first: int, count: int) -> Iterator[int]:
+    """Free ones of these ports, beginning at one that the seed decides: the same seed gets the same where it can."""
+    start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
+    for step in range(count):
+        port = first + (start + step) % count
+        if is_free(port):
+            yield port
+    raise OutsideError(f"no port is free between {first} and {first + count}")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

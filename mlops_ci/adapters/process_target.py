@@ -8,43 +8,40 @@ does not recognise. The announcement, which the service itself writes, adds the 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import mlops_ci
 from mlops_ci.adapters import processes
 from mlops_ci.adapters.environment import child_environment
-from mlops_ci.adapters.file_lock import locked
+from mlops_ci.adapters.local_environments import LocalEnvironments, Place
 from mlops_ci.adapters.loopback import HOST, get
 from mlops_ci.adapters.release_files import materialise
-from mlops_ci.adapters.request_log import latest_records
-from mlops_ci.adapters.traefik import Traefik
-from mlops_ci.adapters.traefik_configuration import Part
+from mlops_ci.adapters.request_log import latest_requests, logged_entries
+from mlops_ci.adapters.service_command import MODULE, ModelFiles, service_arguments
+from mlops_ci.core.log_entry import LogEntry
 from mlops_ci.core.records import Release
-from mlops_ci.errors import ConfigurationError, OutsideError, VerificationError
-from mlops_ci.ports import Console, Instance
+from mlops_ci.core.serving import ServingConfig
+from mlops_ci.errors import VerificationError
+from mlops_ci.ports import Console, Instance, RecentRequests
 
 READY_PATIENCE = 60.0
 STOP_GRACE = 30.0
 POLL_SECONDS = 0.01
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LAST_WORDS = 2_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Where one release's service in one environment keeps its announcement and its logs."""
+class _Place(Place):
+    """Where a process keeps its announcement and its logs."""
 
-    folder: Path
-    release: str
+    @classmethod
+    def of(cls, place: Place) -> _Place:
+        return cls(**vars(place))
 
     @property
     def announcement(self) -> Path:
@@ -67,84 +64,65 @@ class _Place:
 class ProcessTarget:
     """Implements `ports.Target` with processes that outlive the command; everything is kept below `run_dir`."""
 
-    def __init__(self, run_dir: Path, *, console: Console) -> None:
-        self._run_dir = run_dir.resolve()
+    def __init__(self, run_dir: Path, *, console: Console, serving: ServingConfig | None = None) -> None:
+        self._serving = serving or ServingConfig()
+        self._here = LocalEnvironments(run_dir)
         self._console = console
-        self._router = Traefik(self._run_dir / "router")
 
     def exclusive(self, environment: str, model: str) -> AbstractContextManager[None]:
-        path = self._folder(environment, model) / "lock"
-        return locked(path, what=f"another command is at work on {model} in {environment}")
+        return self._here.exclusive(environment, model)
 
     def instances(self, environment: str, model: str) -> Sequence[Instance]:
-        folder = self._folder(environment, model)
         found = []
-        for inner in sorted(folder.iterdir()) if folder.is_dir() else []:
-            place = _Place(folder=inner, release=inner.name)
-            port = self._port(place) if inner.is_dir() else None
+        for place in map(_Place.of, self._here.places(environment, model)):
+            port = self._port(place)
             if port is not None:
                 found.append(self._instance(place, port))
         return found
 
     def start(self, environment: str, release: Release, files: Mapping[str, bytes]) -> Instance:
-        place = self._place(environment, release.model, release.id)
-        place.folder.mkdir(parents=True, exist_ok=True)
+        shared = self._here.place(environment, release.model, release.id)
+        shared.make()
+        place = _Place.of(shared)
         with self._console.working(f"starting {release.model} version {release.version} in {environment}"):
             instance = self._adopt(place) or self._spawn(place, release, materialise(self._files, release, files))
-        # Where the release is to get traffic already, it died in service: the router has to learn its new address.
-        parts = self._router.declared(environment, release.model)
-        if release.id in parts:
-            part = Part(percent=parts[release.id].percent, url=instance.url)
-            self._router.divide(environment, release.model, {**parts, release.id: part})
+        self._here.follow(environment, release.model, instance)
         return instance
 
     def stop(self, environment: str, model: str, release: str) -> None:
         self._end(self._place(environment, model, release))
 
     def route(self, environment: str, model: str, shares: Mapping[str, int]) -> None:
-        if shares and (sum(shares.values()) != 100 or min(shares.values()) < 0):
-            raise ValueError(f"shares are whole per cent that add up to 100, not {dict(shares)}")
-        parts = {}
-        for release, share in shares.items():
-            if share:
-                port = self._port(self._place(environment, model, release))
-                if port is None:
-                    raise OutsideError(f"release {release[:12]} of {model} does not run in {environment}")
-                parts[release] = Part(percent=share, url=_url(port))
-        self._router.divide(environment, model, parts)
+        def address(release: str) -> str | None:
+            port = self._port(self._place(environment, model, release))
+            return None if port is None else _url(port)
+
+        self._here.route(environment, model, shares, address)
 
     def shares(self, environment: str, model: str) -> Mapping[str, int]:
-        self._folder(environment, model)
-        return {release: part.percent for release, part in self._router.in_force(environment, model).items()}
+        return self._here.shares(environment, model)
 
     def url(self, environment: str, model: str) -> str:
-        self._folder(environment, model)
-        return self._router.url(environment, model)
+        return self._here.url(environment, model)
 
-    def recent_requests(self, environment: str, model: str, release: str, limit: int) -> Sequence[Mapping[str, Any]]:
-        return latest_records(self._place(environment, model, release).predictions, limit)
+    def recent_requests(self, environment: str, model: str, release: str, limit: int) -> RecentRequests:
+        return latest_requests(self._place(environment, model, release).predictions, limit)
+
+    def logged_requests(self, environment: str, model: str) -> Iterator[LogEntry]:
+        return logged_entries(_Place.of(place).predictions for place in self._here.places(environment, model))
 
     def shut_down(self) -> None:
         """Ends the router and every service below this run folder; what was routed is not forgotten."""
-        self._router.stop()
-        folders = (self._run_dir / "services").glob("*/*/*/")
+        self._here.stop_router()
         with ThreadPoolExecutor() as together:
-            list(together.map(self._end, [_Place(folder=folder, release=folder.name) for folder in folders]))
+            list(together.map(self._end, map(_Place.of, self._here.all_places())))
 
     @property
     def _files(self) -> Path:
-        return self._run_dir / "files"
-
-    def _folder(self, environment: str, model: str) -> Path:
-        for name in (environment, model):
-            if not NAME.fullmatch(name):
-                raise ConfigurationError(f"{name!r} is no name for an environment or a model")
-        return self._run_dir / "services" / environment / model
+        return self._here.run_dir / "files"
 
     def _place(self, environment: str, model: str, release: str) -> _Place:
-        if not NAME.fullmatch(release):
-            raise ConfigurationError(f"{release!r} is no release id")
-        return _Place(folder=self._folder(environment, model) / release, release=release)
+        return _Place.of(self._here.place(environment, model, release))
 
     def _port(self, place: _Place) -> int | None:
         """Where the release's service listens; None where it does not run or has not said yet."""
@@ -159,7 +137,7 @@ class ProcessTarget:
 
     def _adopt(self, place: _Place) -> Instance | None:
         """The service that a run before this one has started, if it is or becomes ready; else it is ended."""
-        found = processes.find(place.marker)
+        found = [identity for identity in processes.find(place.marker) if processes.is_service(identity)]
         if len(found) == 1:
             instance = self._wait_until_ready(place, found[0])
             if instance is not None:
@@ -170,7 +148,7 @@ class ProcessTarget:
     def _spawn(self, place: _Place, release: Release, files: Path) -> Instance:
         begin = place.log.stat().st_size if place.log.exists() else 0
         identity = processes.start_service(
-            _command(place, release, files), log_path=place.log, cwd=place.folder, env=_environment()
+            _command(place, release, files, self._serving), log_path=place.log, cwd=place.folder, env=_environment()
         )
         try:
             instance = self._wait_until_ready(place, identity)
@@ -212,19 +190,18 @@ def _announced(place: _Place) -> dict[str, int] | None:
     return announced
 
 
-def _command(place: _Place, release: Release, files: Path) -> list[str]:
-    options = {
-        "files": files,
-        "model": release.model,
-        "version": release.version,
-        "release": release.id,
-        "host": HOST,
-        "port": 0,
-        "log": place.predictions,
-    }
+def _command(place: _Place, release: Release, files: Path, serving: ServingConfig) -> list[str]:
     # -P: the folder that it is started in must not shadow a library
-    command = [sys.executable, "-P", "-m", "mlops_ci.scoring"]
-    return [*command, *(f"--{name}={value}" for name, value in options.items()), place.marker]
+    command = [sys.executable, "-P", "-m", MODULE]
+    return command + service_arguments(
+        release.id,
+        serving,
+        files=ModelFiles(folder=files, model=release.model, version=release.version),
+        host=HOST,
+        port=0,
+        log=place.predictions,
+        announce=place.announcement,
+    )
 
 
 def _environment() -> dict[str, str]:

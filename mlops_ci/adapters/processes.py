@@ -155,6 +155,14 @@ def find(*arguments: str) -> tuple[Identity, ...]:
     return tuple(sorted((one for one in found if one.pid != os.getpid()), key=lambda one: one.pid))
 
 
+def is_service(identity: Identity) -> bool:
+    """Whether the process has a session of its own, as what `start_service` starts has, and its workers have not."""
+    try:
+        return os.getsid(identity.pid) == identity.pid
+    except ProcessLookupError:
+        return False
+
+
 def _ended(identity: Identity, patience: float | None) -> bool:
     deadline = None if patience is None else time.monotonic() + patience
     while is_running(identity):

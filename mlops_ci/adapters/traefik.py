@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlops_ci.adapters import processes
 from mlops_ci.adapters.file_lock import locked
-from mlops_ci.adapters.loopback import HOST, get
+from mlops_ci.adapters.loopback import HOST, free_ports, get, is_free
 from mlops_ci.adapters.traefik_configuration import NOTHING, Division, Part, configuration, division, name_of, prefix_of
 from mlops_ci.errors import OutsideError
 
@@ -180,7 +178,7 @@ class Traefik:
 
     def _choose(self, *, web: int | None) -> _Ports:
         """Takes free ports, keeping `web` where it is given, and puts them on record before anything uses them."""
-        free = _free_ports(str(self._folder))
+        free = free_ports(str(self._folder), first=FIRST_PORT, count=PORTS)
         web = web or next(free)
         ports = _Ports(web=web, api=next(port for port in free if port != web))
         self._put(self._record, json.dumps(asdict(ports)))
@@ -217,29 +215,9 @@ def _program() -> str:
     return program
 
 
-def _free_ports(seed: str) -> Iterator[int]:
-    """Free ports, beginning at one that depends on the folder: the same project gets the same port where it can."""
-    start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
-    for step in range(PORTS):
-        port = FIRST_PORT + (start + step) % PORTS
-        if _is_free(port):
-            yield port
-    raise OutsideError(f"no port is free between {FIRST_PORT} and {FIRST_PORT + PORTS}")
-
-
 def _becomes_free(port: int) -> bool:
     """Whether the port is free, or is so soon: a router that was killed keeps it until all its threads have ended."""
     deadline = time.monotonic() + PORT_PATIENCE
-    while not (free := _is_free(port)) and time.monotonic() < deadline:
+    while not (free := is_free(port)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return free
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

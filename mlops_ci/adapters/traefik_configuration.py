@@ -23,6 +23,12 @@ class Division:
     parts: Mapping[str, Part]
 
 
+# A service that crashed and comes back has no port for a second. The router waits that long for it before it gives a
+# request up, and tries the other release first where there is one. Only what it could not send at all is tried again:
+# what reached the service may be what it crashed of.
+RETRY = {"attempts": 30, "initialInterval": "50ms"}
+# While two releases share the traffic, each is looked after: what one cannot take goes to the other.
+HEALTH_CHECK = {"path": "/v2/health/ready", "interval": "200ms", "timeout": "5s"}
 NOTHING = Division(generation="", parts={})
 
 
@@ -39,18 +45,25 @@ def prefix_of(environment: str, model: str) -> str:
 def configuration(environment: str, model: str, wanted: Division) -> dict[str, Any]:
     """Traefik's dynamic configuration (JSON is YAML) for one model in one environment."""
     name, prefix, parts = name_of(environment, model), prefix_of(environment, model), wanted.parts
-    strip = f"{name}~{wanted.generation}"
-    weights = [{"name": f"{name}~{release}", "weight": part.percent} for release, part in parts.items()]
+    strip, again = f"{name}~{wanted.generation}", f"{name}~again"
+    weighted: dict[str, Any] = {
+        "services": [{"name": f"{name}~{release}", "weight": part.percent} for release, part in parts.items()]
+    }
+    looked_after: dict[str, Any] = {}
+    if len(parts) > 1:
+        weighted["healthCheck"] = {}  # heeds those of the services
+        looked_after = {"healthCheck": HEALTH_CHECK}
     servers = {
-        f"{name}~{release}": {"loadBalancer": {"servers": [{"url": part.url}]}} for release, part in parts.items()
+        f"{name}~{release}": {"loadBalancer": {"servers": [{"url": part.url}], **looked_after}}
+        for release, part in parts.items()
     }
     # PathPrefix alone would also match /qa/model-2 for /qa/model
     rule = f"Path(`{prefix}`) || PathPrefix(`{prefix}/`)"
     return {
         "http": {
-            "routers": {name: {"entryPoints": ["web"], "rule": rule, "service": name, "middlewares": [strip]}},
-            "middlewares": {strip: {"stripPrefix": {"prefixes": [prefix]}}},
-            "services": {name: {"weighted": {"services": weights}}, **servers},
+            "routers": {name: {"entryPoints": ["web"], "rule": rule, "service": name, "middlewares": [strip, again]}},
+            "middlewares": {strip: {"stripPrefix": {"prefixes": [prefix]}}, again: {"retry": RETRY}},
+            "services": {name: {"weighted": weighted}, **servers},
         }
     }
 

@@ -29,6 +29,8 @@ def status(arguments: argparse.Namespace, context: Context) -> Outcome:
         lines.append(f"{row.model:20} {row.environment:14} {version:>7}  {release:12}  {healthy:7}  {row.url or '-'}")
         if row.hold:
             lines.append(f"{'':20} on hold: {row.hold}")
+        if row.trouble:
+            lines.append(f"{'':20} {row.trouble}")
         if not row.settled:
             lines.append(f"{'':20} Git wants {(row.desired or 'nothing')[:12]}: mlops-ci reconcile {row.model}")
     return Outcome(value={"environments": [row.to_json() for row in rows]}, text="\n".join(lines))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.cli.command import Command, Outcome, model_argument, path_option
-from mlops_ci.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
@@ -16,17 +15,12 @@ if TYPE_CHECKING:
 
 
 def backtest(arguments: argparse.Namespace, context: Context) -> Outcome:
-    from dataclasses import replace
-
     from mlops_ci.config.loading import load_policy
-    from mlops_ci.config.supported import unsupported
     from mlops_ci.pipeline.backtest import backtest as replay_all
 
     config = context.config(arguments.model)
     path: Path = context.directory / arguments.policy
     gate = load_policy(path, config.path, root=context.directory)
-    if problems := unsupported(replace(config, gate=gate), "evaluate"):
-        raise ConfigurationError("the policy asks for what cannot be judged", problems=problems)
     with context.console.working(f"replaying the verdicts on {config.model}"):
         replays = replay_all(config.model, gate, context.registry)
     changed, lost = [one for one in replays if one.changed], [one for one in replays if not one.replayed]

@@ -26,14 +26,16 @@ from mlops_ci.ports import (
     Installation,
     ModelRuntime,
     ObjectStore,
-    ScoringClient,
     Target,
     Tracker,
     UserCode,
 )
 
 if TYPE_CHECKING:
-    from mlops_ci.adapters.process_target import ProcessTarget
+    from mlops_ci.adapters.docker_engine import DockerImages
+    from mlops_ci.adapters.scoring_client import HttpScoringClient
+    from mlops_ci.core.serving import ServingConfig
+    from mlops_ci.ports.images import ImageParts
 
 WORK_FOLDER = ".mlops"
 
@@ -175,16 +177,24 @@ class Context:
         return MlflowTracker(uri, credentials=tracking, console=self.console, **limit) if uri else None
 
     @cached_property
-    def client(self) -> ScoringClient:
+    def client(self) -> HttpScoringClient:
         from mlops_ci.adapters.scoring_client import HttpScoringClient
 
         return HttpScoringClient()
 
     @cached_property
-    def process_target(self) -> ProcessTarget:
-        from mlops_ci.adapters.process_target import ProcessTarget
+    def images(self) -> DockerImages:
+        from mlops_ci.adapters.docker_engine import DockerImages
 
-        return ProcessTarget(self.work / "run", console=self.console)
+        return DockerImages()
+
+    @cached_property
+    def image_parts(self) -> ImageParts:
+        from mlops_ci.adapters.bytecode import compile_in
+        from mlops_ci.adapters.environment import cache_folder
+        from mlops_ci.adapters.image_parts import CachedParts
+
+        return CachedParts(cache_folder() / "mlops-ci", compile_in(self.images))
 
     def config(self, model: str | None) -> ModelConfig:
         """The configuration of the model, or of the only one there is."""
@@ -198,14 +208,30 @@ class Context:
 
         return list(declared(self.directory))
 
-    def target(self, environment: EnvironmentConfig) -> Target:
+    def target(self, environment: EnvironmentConfig, serving: ServingConfig) -> Target:
         """Raises ConfigurationError for a kind of target that this version does not have yet."""
+        from mlops_ci.adapters.process_target import ProcessTarget
+
+        folder = self.work / "run"
+        processes = ProcessTarget(folder, console=self.console, serving=serving)
+        if environment.target == "docker" and environment.limits is not None:
+            from mlops_ci.adapters.docker_target import DockerTarget
+
+            return DockerTarget(
+                folder, images=self.images, limits=environment.limits, serving=serving, console=self.console,
+                formerly=processes,
+            )  # fmt: skip
         if environment.target != "process":
             raise ConfigurationError(
                 f"environment {environment.name}: target {environment.target} is not available yet",
-                fix="use `target: process`, which runs the service on this machine",
+                fix="use `target: process` or `target: docker`, which run the service on this machine",
             )
-        return self.process_target
+        return processes
+
+    def close(self) -> None:
+        """Lets go of the connections to services that were kept."""
+        if "client" in self.__dict__:
+            self.client.close()
 
     def in_directory(self, directory: Path) -> Context:
         """The same surroundings and the same store, for the same repository checked out elsewhere."""

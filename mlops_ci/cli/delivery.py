@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from mlops_ci.cli.context import Context
+from mlops_ci.cli.packaging import public_key_of
 from mlops_ci.config.supported import unsupported
-from mlops_ci.config.types import ModelConfig
+from mlops_ci.config.types import EnvironmentConfig, ModelConfig
 from mlops_ci.core.records import Release
 from mlops_ci.core.state import champion
 from mlops_ci.errors import ConfigurationError, NotFoundError
@@ -16,10 +17,8 @@ from mlops_ci.pipeline.site import Site
 def site_of(context: Context, config: ModelConfig, name: str) -> Site:
     """The site of the environment of that name. Raises ConfigurationError naming those there are."""
     names = [environment.name for environment in config.environments]
-    environment = config.environment(name)
-    if environment is None:
-        raise ConfigurationError(f"{config.model} has no environment {name!r}", fix=f"one of {', '.join(names)}")
-    problems = unsupported(config, "deploy")
+    environment = named_environment(config, name)
+    problems = unsupported(config)
     if problems:
         raise ConfigurationError("mlops.yaml asks for what this version cannot do", problems=problems)
     position = names.index(name)
@@ -28,15 +27,26 @@ def site_of(context: Context, config: ModelConfig, name: str) -> Site:
         environment=environment,
         before=names[position - 1] if position else None,
         parity=config.parity,
+        verification=config.verification,
         registry=context.registry,
         log=context.log,
         repository=context.repository,
-        target=context.target(environment),
+        target=context.target(environment, config.serving),
         client=context.client,
         clock=context.clock,
         console=context.console,
         actor=context.actor,
+        public_key=public_key_of(config),
     )
+
+
+def named_environment(config: ModelConfig, name: str) -> EnvironmentConfig:
+    """Raises ConfigurationError naming those there are."""
+    environment = config.environment(name)
+    if environment is None:
+        names = ", ".join(environment.name for environment in config.environments)
+        raise ConfigurationError(f"{config.model} has no environment {name!r}", fix=f"one of {names}")
+    return environment
 
 
 def chosen_release(

@@ -14,7 +14,19 @@ from typing import NoReturn
 
 from mlops_ci import __version__
 from mlops_ci.adapters.environment import Environment, read_environment, settle_libraries
-from mlops_ci.cli import asking, backtesting, inferring, releasing, reproducing, running, starting, steps
+from mlops_ci.cli import (
+    asking,
+    attesting,
+    backtesting,
+    building,
+    inferring,
+    releasing,
+    reproducing,
+    running,
+    starting,
+    steps,
+    verifying,
+)
 from mlops_ci.cli.command import Command, Outcome
 from mlops_ci.cli.console import StderrConsole
 from mlops_ci.cli.output import error_outcome, show_error, show_outcome
@@ -29,6 +41,9 @@ COMMANDS: tuple[Command, ...] = (
     *releasing.COMMANDS,
     *asking.COMMANDS,
     *reproducing.COMMANDS,
+    *building.COMMANDS,
+    *verifying.COMMANDS,
+    *attesting.COMMANDS,
     *running.COMMANDS,
 )
 
@@ -82,7 +97,10 @@ def execute(arguments: argparse.Namespace, environment: Environment, console: Co
     context = Context(
         directory=arguments.directory, store_url=arguments.store, environment=environment, console=console
     )
-    outcome: Outcome = arguments.run(arguments, context)
+    try:
+        outcome: Outcome = arguments.run(arguments, context)
+    finally:
+        context.close()
     return outcome
 
 

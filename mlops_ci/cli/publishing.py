@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mlops_ci.cli.command import Outcome
 from mlops_ci.cli.context import Context
 from mlops_ci.cli.delivery import site_of
 from mlops_ci.cli.judging import ModelRun
+from mlops_ci.cli.packaging import packaging_of
+from mlops_ci.cli.verifying import check_lines
 from mlops_ci.config.types import ModelConfig
 from mlops_ci.core.records import Release
 from mlops_ci.errors import ConfigurationError, ModelGateBlocked
@@ -15,19 +18,26 @@ from mlops_ci.pipeline.desired_state import read_desired
 from mlops_ci.pipeline.evaluate import Evaluation
 from mlops_ci.pipeline.golden import choose_golden
 from mlops_ci.pipeline.promote import open_promotion
-from mlops_ci.pipeline.release import Registration, deploy, evidence_text, register, released
+from mlops_ci.pipeline.release import Registration, deploy, evidence_text, package_again, register, released
+from mlops_ci.pipeline.served_card import served_card
 from mlops_ci.pipeline.site import Site
 from mlops_ci.ports import PullRequest
 
 
-def release_model(context: Context, config: ModelConfig) -> Outcome:
+def release_model(context: Context, config: ModelConfig, *, signing_key: str | None = None) -> Outcome:
     """Judges the candidate of what is committed; releases it where it ships, and says why where it does not."""
     require_committed(context, config)
+    packaging = packaging_of(context, config, signing_key)
     sites = [site_of(context, config, environment.name) for environment in config.environments]
     run = ModelRun(context, config)
     existing = released(context.log, context.registry, config.model, run.trained.lock)
+    recording: dict[str, Any] = {"registry": context.registry, "log": context.log, "actor": context.actor}
     if existing is not None and _is_on_its_way(existing, sites, run):
-        return _deliver(context, sites, existing)
+        return _deliver(context, sites, package_again(existing, packaging, **recording))
+    if packaging is not None and (existing is None or not packaging.satisfied_by(existing, context.registry)):
+        packaging.require()  # before anybody waits for the judgement
+        if packaging.signer is None:
+            context.console.warn("no signing key is given, so the release's provenance will not be signed")
     _ = run.exported
     evaluation = run.evaluated
     if not evaluation.ships:
@@ -43,8 +53,9 @@ def release_model(context: Context, config: ModelConfig) -> Outcome:
             "parity": context.registry.put_json(run.exported.parity.to_json()),
             **({"probes": run.candidate.probes} if run.candidate.probes else {}),
         },
+        card=served_card(config, run.candidate, evaluation.value),
     )
-    release = register(registration, registry=context.registry, log=context.log, actor=context.actor)
+    release = register(registration, packaging=packaging, **recording)
     return _deliver(context, sites, release)
 
 
@@ -64,16 +75,24 @@ def propose_next(context: Context, site: Site | None, release: Release) -> tuple
 def promotion_body(context: Context, release: Release) -> str:
     """What a promotion pull request tells the person who has to approve it."""
     evaluation = release.evidence.get("evaluation")
-    verified = [
-        event.evidence[-1]
-        for event in context.log.read(release.model)
-        if event.kind == "verified" and event.subject["release"] == release.id and event.evidence
-    ]
     return evidence_text(
         release,
         context.registry.get_json(evaluation) if evaluation else None,
-        context.registry.get_json(verified[-1]) if verified else None,
+        last_verification(context, release),
     )
+
+
+def last_verification(context: Context, release: Release, environment: str = "") -> dict[str, Any] | None:
+    """What the release's last verification found, there or anywhere; None where it was never verified."""
+    found = [
+        event.evidence[-1]
+        for event in context.log.read(release.model)
+        if event.kind == "verified"
+        and event.subject["release"] == release.id
+        and environment in ("", event.subject["environment"])
+        and event.evidence
+    ]
+    return dict(context.registry.get_json(found[-1])) if found else None
 
 
 def require_committed(context: Context, config: ModelConfig) -> None:
@@ -87,7 +106,8 @@ def require_committed(context: Context, config: ModelConfig) -> None:
         )
     code = [str(config.path.parent / path) for path in context.user_code.digests(config.root)]
     data = [str(config.root / path) for path in context.data.digests(config.data.source, config.root)]
-    dirty = repository.uncommitted([str(config.path), *code, *(path for path in data if "://" not in path)])
+    key = [str(config.root / config.image.public_key)] if config.image and config.image.public_key else []
+    dirty = repository.uncommitted([str(config.path), *key, *code, *(path for path in data if "://" not in path)])
     if dirty:
         raise ConfigurationError(
             f"{', '.join(dirty[:5])}: not committed, and only what is committed is released",
@@ -107,6 +127,7 @@ def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outco
     first = sites[0]
     deploy(first, release)
     pull, hold = propose_next(context, sites[1] if len(sites) > 1 else None, release)
+    verification = last_verification(context, release, first.name)
     value = {
         "model": release.model,
         "version": release.version,
@@ -115,9 +136,14 @@ def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outco
         "environment": first.name,
         "url": first.url,
         "verified": True,
+        "verification": verification,
         "pull_request": pull.number if pull else None,
     }
     text = f"{release.model} version {release.version} ({release.id[:12]}) is verified in {first.name} at {first.url}"
+    if release.image:
+        text += f"\nimage {release.image}"
+    if verification:
+        text += "\n" + "\n".join(check_lines(verification))
     if pull:
         text += f"\npull request {pull.number}: {pull.title}\n  mlops-ci approve {pull.number} --reviewer NAME"
     if hold:

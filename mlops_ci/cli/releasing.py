@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.cli.command import (
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 def release(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.cli.publishing import release_model
 
-    return release_model(context, context.config(arguments.model))
+    return release_model(context, context.config(arguments.model), signing_key=arguments.signing_key)
 
 
 def promote(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.cli.delivery import chosen_release, site_of
-    from mlops_ci.cli.publishing import promotion_body, propose_next
+    from mlops_ci.cli.publishing import last_verification, promotion_body, propose_next
+    from mlops_ci.cli.verifying import check_lines
     from mlops_ci.pipeline.promote import promote as promote_release
 
     config = context.config(arguments.model)
@@ -41,6 +43,10 @@ def promote(arguments: argparse.Namespace, context: Context) -> Outcome:
     chosen = chosen_release(context, config, arguments, serving_in=site.before)
     change = promote_release(site, context.forge, chosen, body=promotion_body(context, chosen))
     outcome = _changed(change)
+    verification = last_verification(context, chosen, site.name) if change.release == chosen.id else None
+    if verification is not None:
+        text = "\n".join([outcome.text, *check_lines(verification)])
+        outcome = replace(outcome, value={**outcome.value, "verification": verification}, text=text)
     if change.release != chosen.id or not after:
         return outcome
     pull, _ = propose_next(context, site_of(context, config, after[0]), chosen)
@@ -144,7 +150,14 @@ COMMANDS = (
         name="release",
         help="register what main trains, deploy it to the first environment, verify it, propose its promotion",
         run=release,
-        arguments=(model_argument,),
+        arguments=(
+            model_argument,
+            option(
+                "--signing-key",
+                metavar="FILE",
+                help="private key in PEM that signs the release's provenance (default: MLOPS_SIGNING_KEY)",
+            ),
+        ),
     ),
     Command(
         name="promote",

@@ -51,7 +51,7 @@ def score(arguments: argparse.Namespace, context: Context) -> Outcome:
 def monitor(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.cli.watching import monitor_model
 
-    return monitor_model(context, context.config(arguments.model), str(arguments.input) if arguments.input else None)
+    return monitor_model(context, context.config(arguments.model), arguments)
 
 
 def retrain(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -71,6 +71,8 @@ COMMANDS = (
             release_arguments,
             option("--port", type=int, default=8080, metavar="N", help="0 takes a free one (default: 8080)"),
             option("--host", default="127.0.0.1", metavar="ADDRESS", help="listen there (default: this machine only)"),
+            option("--workers", type=int, metavar="N", help="processes that share the port (default: serving.workers)"),
+            path_option("--log", help="keep a prediction log there, as serving.log says (default: none is kept)"),
         ),
     ),
     Command(
@@ -88,7 +90,13 @@ COMMANDS = (
         name="monitor",
         help="compare newer data with what the model was trained on",
         run=monitor,
-        arguments=(model_argument, path_option("--input", help="newer data (default: data.source)")),
+        arguments=(
+            model_argument,
+            option("--input", metavar="PATH", help="newer data, or a prediction log (default: data.source)"),
+            option("--environment", metavar="E", help="what users sent there, by its prediction logs"),
+            option("--actuals", metavar="PATH", help="CSV or Parquet: request_id, row and target of a log's requests"),
+            release_arguments,
+        ),
     ),
     Command(
         name="retrain",

@@ -2,53 +2,71 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mlops_ci.adapters.request_log import entries_at, is_log
 from mlops_ci.cli.command import Outcome
 from mlops_ci.cli.context import Context
-from mlops_ci.cli.delivery import newest_release
+from mlops_ci.cli.delivery import chosen_release, named_environment
 from mlops_ci.cli.judging import ModelRun
+from mlops_ci.cli.watched import log_as_watched, table_as_watched
 from mlops_ci.config.types import ModelConfig
-from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE, Release
-from mlops_ci.core.signature import Signature
-from mlops_ci.errors import ConfigurationError, DataGateError
-from mlops_ci.pipeline.canonical import canonical_columns, canonical_target, canonical_times
-from mlops_ci.pipeline.dataset import prepare
-from mlops_ci.pipeline.monitor import Actuals, MonitorResult, monitor
+from mlops_ci.core.records import Release
+from mlops_ci.errors import ConfigurationError
+from mlops_ci.pipeline.monitor import MonitorResult, monitor
 from mlops_ci.pipeline.retrain import retrain_branch, too_soon
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
+def monitor_model(context: Context, config: ModelConfig, arguments: argparse.Namespace) -> Outcome:
+    """Compares newer data, or what users sent, with the reference profile of a release; an alarm goes on record.
 
-def monitor_model(context: Context, config: ModelConfig, source: str | None) -> Outcome:
-    """Compares newer data with the reference profile of what serves, and puts an alarm on record."""
-    release = newest_release(context, config)
-    signature = Signature.from_json(context.registry.get_json(release.files[SIGNATURE_FILE]))
-    frame = context.data.read(source or config.data.source, context.directory if source else config.root)
-    with context.user_code.session(config.root):
-        frame = prepare(frame, config, context.user_code)
-    missing = [column.name for column in signature.inputs if column.name not in frame.columns]
-    if missing:
-        raise DataGateError(
-            f"columns that the model reads are missing: {', '.join(missing)}", where=source or config.data.source
-        )
-    time = config.data.time
+    Newer data are a table, `data.source` where no other is named; what users sent is in the prediction logs of an
+    environment, or in the log that is named in place of a table.
+    """
+    source, environment = arguments.input, arguments.environment
+    if environment and source:
+        raise ConfigurationError("--environment has its own prediction logs", fix="leave out --input")
+    place = named_environment(config, environment) if environment else None
+    release = chosen_release(context, config, arguments, serving_in=environment)
+    entries = None
+    if place is not None:
+        target = context.target(place, config.serving)
+        entries = target.logged_requests(environment, config.model)
+    elif source and is_log(source):
+        entries = entries_at(source, context.directory)
+    if entries is not None:
+        watched = log_as_watched(context, config, release, entries, arguments.actuals)
+    elif arguments.actuals:
+        fix = "name the log by --input or --environment; a table has the target in a column of its own"
+        raise ConfigurationError("--actuals belong to a prediction log, and there is none", fix=fix)
+    else:
+        watched = table_as_watched(context, config, release, source)
     result = monitor(
         context.registry.get_json(release.evidence["profile"]),
-        canonical_columns(frame, signature.inputs),
-        canonical_times(frame[time]) if time and time in frame.columns else None,
+        watched.columns,
+        watched.times,
         config.monitor,
-        actuals=_actuals(context, config, release, signature, frame),
+        actuals=watched.actuals,
+        unwatched=watched.unwatched,
     )
     if result.alarm:
-        _record_drift(context, config, release, result)
-    value = {"model": config.model, "release": release.id, "version": release.version, **result.to_json()}
+        _record_drift(context, config, release, result, environment)
+    notes = (*watched.notes, *result.notes)
+    value = {
+        "model": config.model,
+        "release": release.id,
+        "version": release.version,
+        **result.to_json(),
+        "notes": notes,
+        "environment": environment,
+        "log": watched.log.to_json() if watched.log else None,
+    }
     text = f"{config.model} version {release.version}: {result.sentence()}"
-    return Outcome(value=value, text="\n".join([text, *(f"  {note}" for note in result.notes)]))
+    return Outcome(value=value, text="\n".join([text, *(f"  {note}" for note in notes)]))
 
 
 def retrain_model(context: Context, config: ModelConfig, *, data: Sequence[Path], reason: str) -> Outcome:
@@ -96,38 +114,12 @@ def retrain_model(context: Context, config: ModelConfig, *, data: Sequence[Path]
     return Outcome(value=value, text=text, summary=body)
 
 
-def _actuals(
-    context: Context, config: ModelConfig, release: Release, signature: Signature, frame: DataFrame
-) -> Actuals | None:
-    """What came true, where the data have the target already."""
-    if config.data.target not in frame.columns:
-        return None
-    known = frame[config.data.target].notna().to_numpy()
-    if not known.any():
-        return None
-    import numpy as np
-
-    target, _ = canonical_target(frame.loc[known, config.data.target], config.task)
-    truth = np.zeros(len(frame), dtype=target.dtype)
-    truth[known] = target
-    evaluation = context.registry.get_json(release.evidence["evaluation"])
-    metric = config.gate.primary.metric
-    model = context.runtime.load(context.registry.get_blob(release.files[MODEL_FILE]), signature)
-    return Actuals(
-        truth=truth,
-        known=known,
-        predictions=model.predict(canonical_columns(frame, signature.inputs)),
-        signature=signature,
-        metric=metric,
-        reference=evaluation["metrics"][metric]["challenger"],
-        reference_rows=evaluation["primary"]["rows"],
-        margin=config.gate.primary.margin,
-    )
-
-
-def _record_drift(context: Context, config: ModelConfig, release: Release, result: MonitorResult) -> None:
+def _record_drift(
+    context: Context, config: ModelConfig, release: Release, result: MonitorResult, environment: str | None
+) -> None:
     """An event, once for the same finding: data that are looked at again say nothing new."""
-    evidence = context.registry.put_json({"release": release.id, "result": result.to_json()})
+    seen_in = {"environment": environment} if environment else {}
+    evidence = context.registry.put_json({"release": release.id, **seen_in, "result": result.to_json()})
     last = context.log.state(config.model).latest.get("drift-detected")
     if last is not None and evidence in last.evidence:
         return

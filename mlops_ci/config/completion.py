@@ -31,12 +31,16 @@ from mlops_ci.config.types import (
     TrainConfig,
     ValidationConfig,
     ValidationSetConfig,
+    VerificationConfig,
     WaiverConfig,
 )
 from mlops_ci.config.vocabulary import DEFAULT_METRIC
+from mlops_ci.core.serving import LogConfig, ResourceLimits, ServingConfig
 
 Values = Mapping[str, Any]
 _ENVIRONMENTS: Values = {"qa": {}, "production": {}}
+_VERIFICATION = {"rate": 20, "duration": "2s", "latency_p99_ms": 250, "error_rate": 0, "memory_mb": 1024}
+_LOG = {"sample": 1.0, "redact": [], "max_mb": 64, "keep": 1}
 
 
 def complete(value: Values, *, path: Path, schema: DataSchema | None) -> ModelConfig:
@@ -56,6 +60,8 @@ def complete(value: Values, *, path: Path, schema: DataSchema | None) -> ModelCo
         parity=ParityConfig(atol=float(parity["atol"]), max_flips=int(parity["max_flips"])),
         card=CardConfig(**{**filled["card"], "owners": tuple(filled["card"]["owners"])}),
         image=ImageConfig(**image) if image else None,
+        verification=_verification(filled["verification"]),
+        serving=_serving(filled["serving"], schema),
         environments=tuple(_environment(name, each) for name, each in filled["environments"].items()),
         monitor=_monitor(filled["monitor"]),
         retrain=_retrain(filled["retrain"]),
@@ -77,7 +83,11 @@ def with_defaults(value: Values) -> dict[str, Any]:
             value.get("gate", {}), DEFAULT_METRIC[task], value.get("split", {}).get("validation", ())
         ),
         "parity": {"atol": 1e-5, "max_flips": 0} | value.get("parity", {}),
-        "environments": _environments_with_defaults(value.get("environments", _ENVIRONMENTS)),
+        "verification": _VERIFICATION | value.get("verification", {}),
+        "serving": _serving_with_defaults(value.get("serving", {})),
+        "environments": _environments_with_defaults(
+            value.get("environments", _ENVIRONMENTS), workers=value.get("serving", {}).get("workers", 1)
+        ),
         "monitor": {"window": "7d", "false_alarms_per_month": 1.0, "min_rows": 200} | value.get("monitor", {}),
         "retrain": {"on": [], "cooldown": "1d"} | value.get("retrain", {}),
     }
@@ -87,7 +97,7 @@ def with_defaults(value: Values) -> dict[str, Any]:
     prose = dict.fromkeys(("description", "intended_use", "out_of_scope", "limitations"), "")
     filled["card"] = {**prose, "owners": [], **value.get("card", {})}
     if "image" in value:
-        filled["image"] = {"base": "python:3.11-slim"} | value["image"]
+        filled["image"] = {"base": "python:3.11-slim", "push": True} | value["image"]
     return filled
 
 
@@ -119,8 +129,15 @@ def _gate_with_defaults(gate: Values, metric: str, validation_sets: Sequence[Val
     return lists | {"looks": 20, "spending": "front", "resamples": 2000} | dict(gate) | judged
 
 
-def _environments_with_defaults(environments: Values) -> dict[str, Any]:
-    """The first environment takes what is merged, at once; into the others a release is let in, step by step."""
+def _serving_with_defaults(serving: Values) -> dict[str, Any]:
+    return {"workers": 1, **serving, "log": _LOG | serving.get("log", {})}
+
+
+def _environments_with_defaults(environments: Values, *, workers: int) -> dict[str, Any]:
+    """The first environment takes what is merged, at once; into the others a release is let in, step by step.
+
+    What runs in a container is limited: a core for each worker.
+    """
     filled = {}
     for position, (name, environment) in enumerate(environments.items()):
         approvals = {"from": [], **environment.get("approvals", {})}
@@ -128,6 +145,8 @@ def _environments_with_defaults(environments: Values) -> dict[str, Any]:
         filled[name] = {"target": "process", "soak": "0s"} | environment
         filled[name]["approvals"] = {"required": int(position > 0 or bool(approvals["from"])), **approvals}
         filled[name]["rollout"] = {"steps": steps, "window": "60s"} | environment.get("rollout", {})
+        if filled[name]["target"] != "process":
+            filled[name]["limits"] = {"cpus": workers, "memory_mb": 1024} | environment.get("limits", {})
     return filled
 
 
@@ -214,8 +233,33 @@ def _fairness(each: Values) -> FairnessConfig:
     )
 
 
+def _verification(verification: Values) -> VerificationConfig:
+    return VerificationConfig(
+        rate=int(verification["rate"]),
+        duration=duration(verification["duration"]),
+        latency_p99_ms=float(verification["latency_p99_ms"]),
+        error_rate=float(verification["error_rate"]),
+        memory_mb=float(verification["memory_mb"]),
+    )
+
+
+def _serving(serving: Values, schema: DataSchema | None) -> ServingConfig:
+    """Private columns are never written, whether they are listed or not."""
+    log = serving["log"]
+    private = [column.name for column in schema.columns if column.private] if schema else []
+    return ServingConfig(
+        workers=int(serving["workers"]),
+        log=LogConfig(
+            sample=float(log["sample"]),
+            redact=tuple(dict.fromkeys([*log["redact"], *private])),
+            max_mb=int(log["max_mb"]),
+            keep=int(log["keep"]),
+        ),
+    )
+
+
 def _environment(name: str, environment: Values) -> EnvironmentConfig:
-    approvals, rollout = environment["approvals"], environment["rollout"]
+    approvals, rollout, limits = environment["approvals"], environment["rollout"], environment.get("limits")
     return EnvironmentConfig(
         name=name,
         target=environment["target"],
@@ -224,6 +268,7 @@ def _environment(name: str, environment: Values) -> EnvironmentConfig:
         ),
         rollout=RolloutConfig(steps=tuple(int(step) for step in rollout["steps"]), window=duration(rollout["window"])),
         soak=duration(environment["soak"]),
+        limits=ResourceLimits(cpus=float(limits["cpus"]), memory_mb=int(limits["memory_mb"])) if limits else None,
     )
 
 

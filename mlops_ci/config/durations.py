@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
+_WRITTEN = re.compile(r"[0-9]{1,6}[smhdw]")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def is_duration(text: str) -> bool:
+    """As the schema has it, for what comes from elsewhere.
+
+    >>> is_duration("2s"), is_duration("1.5s")
+    (True, False)
+    """
+    return _WRITTEN.fullmatch(text) is not None
 
 
 def duration(text: str) -> timedelta:

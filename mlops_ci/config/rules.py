@@ -6,7 +6,7 @@ A rule is given values that the schema allows; a part that is wrong by itself is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations, pairwise
 from keyword import iskeyword
 from typing import Any
@@ -16,9 +16,13 @@ from mlops_ci.config.durations import duration
 from mlops_ci.config.search import SEARCH_RULES
 from mlops_ci.config.vocabulary import FAIRNESS_METRICS, LIMITED_ONLY, METRICS
 from mlops_ci.config.wording import choice, shown
+from mlops_ci.core.limits import OF_THE_IMAGE
 
 Values = Mapping[str, Any]
 _SCHEMES = ("s3", "az", "gs")
+LONGEST_LOAD = timedelta(minutes=10)
+HIGHEST_RATE = 500
+"""Requests a second, as the schema says: what the prober was measured to keep up with on one core."""
 
 
 def metrics_suit_the_task(model: Values) -> Iterator[Complaint]:
@@ -49,6 +53,14 @@ def guardrails_have_a_limit(model: Values) -> Iterator[Complaint]:
         if low is not None and high is not None and low > high:
             what = f"{shown(path)} has min {low} above max {high}, which nothing can pass"
             yield Complaint(path=path, what=what, fix="exchange the two")
+
+
+def image_limits_have_an_image(model: Values) -> Iterator[Complaint]:
+    """Nothing would ever be held against them: an evaluation leaves them to the release, which builds no image."""
+    for path, guardrail in _items(model, "gate", "guardrails"):
+        if guardrail.get("metric") in OF_THE_IMAGE and "image" not in model:
+            what = f"{shown(path)} limits {guardrail['metric']}, and there is no image"
+            yield Complaint(path=path, what=what, fix="add a section `image:`, or limit model_mb instead")
 
 
 def fairness_has_the_limit_that_fits(model: Values) -> Iterator[Complaint]:
@@ -171,6 +183,24 @@ def rollouts_rise_to_all_traffic(model: Values) -> Iterator[Complaint]:
             yield Complaint(path=path, what=what, fix="add 100 as the last step")
 
 
+def containers_have_an_image(model: Values) -> Iterator[Complaint]:
+    for name, environment in _mapping(model, "environments").items():
+        target = (environment or {}).get("target")
+        if target not in (None, "process") and "image" not in model:
+            path = ("environments", name, "target")
+            what = f"{shown(path)} is '{target}', and there is no image to run"
+            yield Complaint(path=path, what=what, fix="add a section `image:`, or write target: process")
+
+
+def limits_can_be_kept(model: Values) -> Iterator[Complaint]:
+    for name, environment in _mapping(model, "environments").items():
+        given = environment or {}
+        if given.get("limits") is not None and given.get("target", "process") == "process":
+            path = ("environments", name, "limits")
+            what = f"{shown(path)} limits a process of this machine, which nothing would keep to them"
+            yield Complaint(path=path, what=what, fix="write target: docker, or remove the limits")
+
+
 def approvals_can_be_given(model: Values) -> Iterator[Complaint]:
     for name, environment in _mapping(model, "environments").items():
         approvals = _mapping(environment or {}, "approvals")
@@ -201,9 +231,17 @@ def windows_have_a_length(model: Values) -> Iterator[Complaint]:
         yield Complaint(path=("monitor", "window"), what=what, fix="write a longer one, such as 7d")
 
 
+def loads_come_to_an_end(model: Values) -> Iterator[Complaint]:
+    longest = _mapping(model, "verification").get("duration")
+    if longest is not None and duration(longest) > LONGEST_LOAD:
+        what = f"verification.duration is '{longest}', and every deployment would wait for it"
+        yield Complaint(path=("verification", "duration"), what=what, fix="write at most 10m, such as 2s")
+
+
 MODEL_RULES = (
     metrics_suit_the_task,
     guardrails_have_a_limit,
+    image_limits_have_an_image,
     fairness_has_the_limit_that_fits,
     split_has_what_it_needs,
     validation_sets_have_what_they_need,
@@ -212,9 +250,12 @@ MODEL_RULES = (
     source_is_within_reach,
     entrypoints_are_importable_names,
     rollouts_rise_to_all_traffic,
+    containers_have_an_image,
+    limits_can_be_kept,
     approvals_can_be_given,
     waivers_end_on_a_day,
     windows_have_a_length,
+    loads_come_to_an_end,
     *SEARCH_RULES,
 )
 

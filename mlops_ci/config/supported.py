@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 from mlops_ci.config.types import ModelConfig
 from mlops_ci.errors import Problem
 
 NOT_YET = "which this version of mlops-ci does not act on yet"
-Step = Literal["evaluate", "deploy"]
 
 
-def unsupported(config: ModelConfig, step: Step) -> list[Problem]:
-    """What was declared for that step and would be ignored. Empty where the step does all that it was told."""
-    rules = {"evaluate": _evaluate, "deploy": _deploy}
-    return [Problem(where=config.path.name, what=f"{what}, {NOT_YET}", fix=fix) for what, fix in rules[step](config)]
-
-
-def _evaluate(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    if any(guardrail.metric == "image_mb" for guardrail in config.gate.guardrails):
-        yield "gate.guardrails limits image_mb", "remove that guardrail, or limit model_mb instead"
+def unsupported(config: ModelConfig) -> list[Problem]:
+    """What was declared for deployments and would be ignored. Empty where they do all that they are told."""
+    return [Problem(where=config.path.name, what=f"{what}, {NOT_YET}", fix=fix) for what, fix in _deploy(config)]
 
 
 def _deploy(config: ModelConfig) -> Iterator[tuple[str, str]]:
     for environment in config.environments:
-        if environment.target != "process":
-            fix = "write target: process, or remove the key"
+        if environment.target not in ("process", "docker"):
+            fix = "write target: process or target: docker, or remove the key"
             yield f"environments.{environment.name}.target is '{environment.target}'", fix
     # `release` deploys to the first environment at once; to ignore what it asks for would be to fail open.
     first = config.environments[0]

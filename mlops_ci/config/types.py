@@ -11,6 +11,7 @@ from typing import Any, Literal
 from mlops_ci.config.diagnostics import DiagnosticsConfig
 from mlops_ci.config.schema_types import DataSchema
 from mlops_ci.config.search_types import SearchConfig
+from mlops_ci.core.serving import ResourceLimits, ServingConfig
 from mlops_ci.core.signature import Task
 from mlops_ci.core.spending import Spending
 
@@ -151,8 +152,27 @@ class CardConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig:
+    """`platform` None is the Docker engine's own; without `push` the image stays in this machine's engine.
+
+    `public_key` is a path relative to the model's root: where there is one, only what its key signed is deployed.
+    """
+
     repository: str
-    base: str
+    base: str = "python:3.11-slim"
+    platform: str | None = None
+    push: bool = True
+    public_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationConfig:
+    """The load that a deployed service gets, and its limits: inclusive; memory in millions of bytes."""
+
+    rate: int = 20
+    duration: timedelta = timedelta(seconds=2)
+    latency_p99_ms: float = 250.0
+    error_rate: float = 0.0
+    memory_mb: float = 1024.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +197,8 @@ class EnvironmentConfig:
     approvals: ApprovalsConfig
     rollout: RolloutConfig
     soak: timedelta
+    limits: ResourceLimits | None = None
+    """None where the target has no way to keep to them: a process of this machine."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Further keys that belong to the target, as written."""
 
@@ -217,6 +239,8 @@ class ModelConfig:
     parity: ParityConfig
     card: CardConfig
     image: ImageConfig | None
+    verification: VerificationConfig
+    serving: ServingConfig
     environments: tuple[EnvironmentConfig, ...]
     monitor: MonitorConfig
     retrain: RetrainConfig

@@ -9,9 +9,9 @@ from typing import Any
 
 from mlops_ci.core.difference import Difference
 from mlops_ci.core.fairness import FairnessEvidence, judge_fairness
-from mlops_ci.core.limits import LimitOutcome, judge_limit
+from mlops_ci.core.limits import OF_THE_IMAGE, LimitOutcome, judge_limit, left_to_release
 from mlops_ci.core.metrics import oriented
-from mlops_ci.core.policy import Policy, Waiver
+from mlops_ci.core.policy import Guardrail, Policy, Waiver
 from mlops_ci.core.slices import SliceEvidence, SliceOutcome, judge_slices
 from mlops_ci.core.spending import alpha_of_look
 from mlops_ci.core.validation_sets import ValidationEvidence, ValidationOutcome, judge_validation_sets
@@ -108,12 +108,7 @@ def judge(evidence: GateEvidence, policy: Policy, *, on: date) -> Judgement:
     Fails closed: what the policy asks for and the evidence does not hold is `metric-missing`, what is not a finite
     number `metric-not-finite`. The rules are in docs/gate.md.
     """
-    guardrails = tuple(
-        judge_limit(
-            rule.metric, evidence.measures.get(rule.metric), lowest=rule.min, highest=rule.max, broken="guardrail"
-        )
-        for rule in policy.guardrails
-    )
+    guardrails = tuple(_guardrail(rule, evidence.measures) for rule in policy.guardrails)
     fairness = judge_fairness(evidence.fairness, policy.fairness)
     alpha, compared = policy.primary.alpha, _to_be_compared(evidence)
     slices = judge_slices(evidence.slices, policy.slices, alpha=alpha, compared=compared)
@@ -127,7 +122,7 @@ def judge(evidence: GateEvidence, policy: Policy, *, on: date) -> Judgement:
         *(Finding(verdict=one.verdict, text=f"{one.by}: {one.reason}") for one in fairness if not one.ok),
     ]
     findings.sort(key=lambda finding: BLOCKING.index(finding.verdict))
-    good = {waiver.verdict: waiver for waiver in policy.waivers if on <= waiver.expires}
+    good = good_waivers(policy, on)
     blocking = [finding for finding in findings if finding.verdict not in good]
     primary, decision = _decide(evidence, policy)
     verdict = blocking[0].verdict if blocking else decision.verdict
@@ -141,8 +136,19 @@ def judge(evidence: GateEvidence, policy: Policy, *, on: date) -> Judgement:
         validation=validation,
         fairness=fairness,
         looks={"used": evidence.looks_used, "allowed": policy.looks},
-        waived=_waived(good, findings),
+        waived=waived_by(good, findings),
     )
+
+
+def good_waivers(policy: Policy, on: date) -> dict[str, Waiver]:
+    """The waivers that are in force on that day, by the verdict that they let pass."""
+    return {waiver.verdict: waiver for waiver in policy.waivers if on <= waiver.expires}
+
+
+def _guardrail(rule: Guardrail, measures: Mapping[str, float]) -> LimitOutcome:
+    if rule.metric in OF_THE_IMAGE:
+        return left_to_release(rule.metric, lowest=rule.min, highest=rule.max)
+    return judge_limit(rule.metric, measures.get(rule.metric), lowest=rule.min, highest=rule.max, broken="guardrail")
 
 
 def _to_be_compared(evidence: GateEvidence) -> bool:
@@ -248,7 +254,7 @@ def _rows_needed(difference: Difference, *, alpha: float, margin: float) -> int 
     return None if rows is None else max(rows, difference.rows + 1)
 
 
-def _waived(good: Mapping[str, Waiver], findings: Sequence[Finding]) -> tuple[Waived, ...]:
+def waived_by(good: Mapping[str, Waiver], findings: Sequence[Finding]) -> tuple[Waived, ...]:
     """The waivers that let something pass, with what that was."""
     passed = {verdict: [one.text for one in findings if one.verdict == verdict] for verdict in good}
     return tuple(

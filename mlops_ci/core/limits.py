@@ -6,10 +6,17 @@ from dataclasses import dataclass
 
 from mlops_ci.core.verdicts import number, shown
 
+OF_THE_IMAGE = ("image_mb",)
+"""Measures that nothing but a built image has: an evaluation cannot know them, and `release` judges them."""
+AT_RELEASE = "at-release"
+"""Stands for the verdict on a guardrail that is left to `release`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LimitOutcome:
-    """`verdict` is "ok" or a blocking one, with its reason; `by` the column of the groups, empty for a guardrail."""
+    """`verdict` is "ok", "at-release" or a blocking one, with its reason; `by` the column of the groups, empty for a
+    guardrail.
+    """
 
     by: str
     metric: str
@@ -43,4 +50,12 @@ def judge_limit(
         ok=verdict == "ok",
         verdict=verdict,
         reason=reason,
+    )
+
+
+def left_to_release(metric: str, *, lowest: float | None, highest: float | None) -> LimitOutcome:
+    """What an evaluation says of a limit that no evaluation can judge."""
+    reason = f"{metric} is judged by `mlops-ci release`, when the image is built"
+    return LimitOutcome(
+        by="", metric=metric, value=None, min=lowest, max=highest, ok=True, verdict=AT_RELEASE, reason=reason
     )

@@ -97,3 +97,7 @@ class Release:
 
 MODEL_FILE = "model.onnx"
 SIGNATURE_FILE = "signature.json"
+CARD_FILE = "card.json"
+"""What people are told of the model, and its columns as the data schema describes them; no value of any data row."""
+BUILD_FILE = "build.json"
+"""In an image beside the release's files: what the image was made from. Its digest is the image's `build`."""

@@ -10,7 +10,8 @@ from mlops_ci.pipeline.site import Site
 
 def require_admitted(site: Site, release: str, *, where: str = "") -> None:
     """Raises ApprovalError where the release is on hold in the environment, and VerificationError where it is not
-    registered or not verified in the environment before.
+    registered, not verified in the environment before, or not signed as `image.public_key` demands; IntegrityError
+    where what is signed is another release.
     """
     state = site.model_state()
     place = state.environments.get(site.name)
@@ -24,6 +25,7 @@ def require_admitted(site: Site, release: str, *, where: str = "") -> None:
     if in_the_way:
         fix = f"bring it through {site.before} first" if site.before else f"mlops-ci release {site.model}"
         raise VerificationError("; ".join(in_the_way), where=where, fix=f"{fix}; see mlops-ci history {site.model}")
+    site.require_signed(release)
 
 
 def require_soaked(site: Site, release: str, *, where: str = "") -> None:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from mlops_ci.config.supported import unsupported
 from mlops_ci.config.types import GateConfig, ModelConfig
 from mlops_ci.core import baseline
 from mlops_ci.core.curves import curves
@@ -20,7 +19,6 @@ from mlops_ci.core.metric_intervals import TAIL, metric_intervals
 from mlops_ci.core.metrics import metrics_for
 from mlops_ci.core.records import Candidate, Release
 from mlops_ci.core.verdicts import number
-from mlops_ci.errors import ConfigurationError
 from mlops_ci.pipeline.answers import Answers, collect_answers
 from mlops_ci.pipeline.answers_archive import encode
 from mlops_ci.pipeline.contenders import performance, score_challenger, score_champion
@@ -66,9 +64,6 @@ def evaluate(
     cannot be scored is a verdict; a store that fails, or whose bytes are not what they should be, is an error
     (OutsideError, IntegrityError), so that a bad model is never confused with a bad day of the infrastructure.
     """
-    problems = unsupported(config, "evaluate")
-    if problems:
-        raise ConfigurationError("the gate is asked for what it cannot judge", problems=problems)
     sets, now = validation or {}, clock.now()
     with console.working(f"judging {config.model} on {len(holdout)} rows"):
         ports: dict[str, Any] = {"registry": registry, "runtime": runtime, "clock": clock}

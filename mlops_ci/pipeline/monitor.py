@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,16 +74,21 @@ def monitor(
     config: MonitorConfig,
     *,
     actuals: Actuals | None = None,
+    unwatched: Collection[str] = (),
     seed: int = 0,
 ) -> MonitorResult:
     """Judges each calendar window of `config.window`; all arrays have one entry a row.
 
-    `reference` is a profile of `core.drift`, `columns` are canonical, `times` datetime64 in UTC. Without times all rows
-    are one window. A feature alarms if it drifted in the latest window with at least `min_rows` rows and in one more
-    of the last five such windows (without times there is only the one to go by). Each window may raise false alarms
-    as rarely as `false_alarms_per_month` divides among a month's windows, columns and the performance together.
+    `reference` is a profile of `core.drift`, `columns` are canonical, `times` datetime64 in UTC. Columns whose values
+    are not kept are `unwatched`, and the notes name them. Without times all rows are one window. A feature alarms if it
+    drifted in the latest window with at least `min_rows` rows and in one more of the last five such windows (without
+    times there is only the one to go by). Each window may raise false alarms as rarely as `false_alarms_per_month`
+    divides among a month's windows, columns and the performance together.
     """
-    rows = len(next(iter(columns.values()))) if columns else 0
+    watched = {name: described for name, described in reference["columns"].items() if name not in unwatched}
+    left_out = [name for name in reference["columns"] if name in unwatched]
+    reference = {**reference, "columns": watched}
+    rows = len(times) if times is not None else len(next(iter(columns.values()))) if columns else 0
     per_month = MONTH / config.window
     family = min(config.false_alarms_per_month / per_month, LARGEST_ALPHA)
     # each column and the performance have the same share of it
@@ -114,7 +119,10 @@ def monitor(
         alarm=any(feature.alarm for feature in features) or (performance is not None and performance.alarm),
         expected_false_alarms_per_month=family * per_month,
         performance=performance,
-        notes=tuple(_notes(parts, judged, reference, config)),
+        notes=(
+            *_notes(parts, judged, reference, config),
+            *(f"{name} is not watched, because its values are not kept." for name in left_out),
+        ),
     )
 
 

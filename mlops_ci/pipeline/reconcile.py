@@ -7,14 +7,14 @@ that is killed leaves traffic that the log does not know of yet; the next run co
 from __future__ import annotations
 
 from mlops_ci.core.records import Release
-from mlops_ci.errors import ConfigurationError, OutsideError, VerificationError
+from mlops_ci.errors import ConfigurationError, IntegrityError, OutsideError, VerificationError
 from mlops_ci.pipeline.admission import require_admitted, require_soaked
 from mlops_ci.pipeline.change import Change
+from mlops_ci.pipeline.checks import Verification
 from mlops_ci.pipeline.desired_state import DesiredState, path_of, read_desired
 from mlops_ci.pipeline.rollback import begin_rollback, finish_rollback, return_to
 from mlops_ci.pipeline.rollout import roll_out
 from mlops_ci.pipeline.site import Site
-from mlops_ci.pipeline.verify import Verification, verify
 
 
 def reconcile(site: Site) -> Change:
@@ -66,7 +66,7 @@ def _follow_git(site: Site) -> Change:
     try:
         require_admitted(site, desired.release, where=path_of(site.name, site.model))
         require_soaked(site, desired.release, where=path_of(site.name, site.model))
-    except VerificationError:
+    except (IntegrityError, VerificationError):
         _keep(site, serving)  # a rollout that was killed may have given it traffic while it was still eligible
         raise
     return _replace(site, desired, site.release(serving) if serving else None)
@@ -98,10 +98,13 @@ def _replace(site: Site, desired: DesiredState, stable: Release | None) -> Chang
     if rollout.reasons:
         reason = "; ".join(rollout.reasons)
         site.record(
-            "rollout-aborted", release=new.id, share=rollout.share, reasons=list(rollout.reasons),
-            rollback_to=previous,
+            "rollout-aborted", [site.registry.put_json(rollout.failed.to_json())] if rollout.failed else [],
+            release=new.id, share=rollout.share, reasons=list(rollout.reasons), rollback_to=previous,
         )  # fmt: skip
-        return return_to(site, previous, bad=new.id, reason=reason, outcome="aborted", steps=rollout.steps)
+        change = return_to(site, previous, bad=new.id, reason=reason, outcome="aborted", steps=rollout.steps)
+        if rollout.failed is not None and site.before is None:
+            rollout.failed.require()
+        return change
     site.serve_only(new)
     if site.before is None:
         site.record("deployed", release=new.id, previous=previous, url=site.url)
@@ -117,16 +120,13 @@ def _require_verified(site: Site, release: str) -> None:
     """Asks the live environment, once for each release, and records the answer: only then is it eligible to go on.
 
     Raises VerificationError where it does not answer well; the environment is then back on the release before, if
-    there is one.
+    there is one. Raises OutsideError, and changes nothing, where that says nothing of the release.
     """
     state = site.state()
     if state and release in state.verified:
         return
     record = site.release(release)
-    verification = verify(
-        site.client, site.url, release=record, signature=site.signature(record), golden=site.golden(record),
-        limits=site.parity,
-    )  # fmt: skip
+    verification = _decided(site, record, site.verify(record, site.url, under_load=True))
     evidence = [site.registry.put_json(verification.to_json())]
     if verification.ok:
         site.record("verified", evidence, release=release)
@@ -135,8 +135,26 @@ def _require_verified(site: Site, release: str) -> None:
     verification.require()
 
 
+def _decided(site: Site, release: Release, verification: Verification) -> Verification:
+    """What it says of the release. Raises OutsideError where it says nothing: the prober was too slow, or the address
+    does not answer and the target says that no service runs there.
+    """
+    if not any(check.name == "health" for check in verification.failed):
+        if verification.undecided:
+            verification.require()
+        return verification
+    instances = site.target.instances(site.name, site.model)
+    if not any(instance.release == release.id and instance.healthy for instance in instances):
+        raise OutsideError(
+            f"the service of version {release.version} does not run in {site.name}, so it was not verified",
+            where=site.url,
+            fix=f"mlops-ci reconcile {site.model} --environment {site.name}",
+        )
+    return verification.of_a_running_service()
+
+
 def _take_back(site: Site, release: str, verification: Verification, evidence: list[str]) -> None:
-    reason = "; ".join(f"{check.name}: {check.detail}" for check in verification.failed)
+    reason = verification.reason
     site.record("verification-revoked", evidence, release=release, reason=reason)
     try:
         begin_rollback(site, reason=f"verification failed: {reason}")

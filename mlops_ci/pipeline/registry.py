@@ -99,6 +99,12 @@ class Registry:
             if self._store.create(path, canonical_json(new.to_json())):
                 return new.version
 
+    def planned_version(self, model: str, *, lock: str, commit: str) -> Version:
+        """What `claim_version` would take now; nothing is taken, so that somebody else may be faster."""
+        versions = self.versions(model)
+        known = next((item for item in versions if item.lock == lock), None)
+        return known or Version(model=model, version=len(versions) + 1, lock=lock, commit=commit)
+
     def versions(self, model: str) -> tuple[Version, ...]:
         """All versions, 1 first. Raises IntegrityError where one is missing or is not what its path says."""
         folder = versions_folder(model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,8 +157,8 @@ class _DataIn:
     def digests(self, _source: str, _root: Path) -> Mapping[str, str]:
         return self.files
 
-    def read(self, source: str, _root: Path) -> DataFrame:
-        return self.data.read(source, self.folder)
+    def read(self, source: str, _root: Path, *, texts: Collection[str] = ()) -> DataFrame:
+        return self.data.read(source, self.folder, texts=texts)
 
 
 def _nearest_data(data: DataFiles, config: ModelConfig, lock: Lock, folders: tuple[Path, ...]) -> DataFiles:

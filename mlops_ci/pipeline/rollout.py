@@ -20,9 +20,10 @@ from mlops_ci.core.rollout import (
 from mlops_ci.core.shift import FEWEST_ROWS, shifts
 from mlops_ci.core.signature import Signature
 from mlops_ci.errors import VerificationError
+from mlops_ci.pipeline.checks import Check, Verification
 from mlops_ci.pipeline.golden import GoldenRows
+from mlops_ci.pipeline.golden_check import ask_golden
 from mlops_ci.pipeline.site import Site
-from mlops_ci.pipeline.verify import Check, ask_golden, verify
 from mlops_ci.ports import Answer
 
 REPLAYED = 300
@@ -41,10 +42,14 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
-    """The steps taken. `reasons` say why it was aborted; empty where the new release may have all traffic."""
+    """The steps taken. `reasons` say why it was aborted; empty where the new release may have all traffic.
+
+    `failed` is the verification because of which there was no step, where that is the reason.
+    """
 
     steps: tuple[Step, ...]
     reasons: tuple[str, ...]
+    failed: Verification | None = None
 
     @property
     def share(self) -> int:
@@ -74,15 +79,16 @@ def roll_out(site: Site, new: Release, stable: Release | None) -> Rollout:
     if stable is not None and site.before is not None and not (state and stable.id in state.holds):
         old = _drill(site, stable)
     site.console.say(f"{site.name}: starting version {new.version} of {site.model}")
-    signature, golden = site.signature(new), site.golden(new)
     try:
         url = site.start(new)
-        verify(site.client, url, release=new, signature=signature, golden=golden, limits=site.parity).require()
     except VerificationError as error:
         return Rollout(steps=(), reasons=(error.what,))
+    verification = site.verify(new, url, under_load=False).of_a_running_service()
+    if not verification.ok:
+        return Rollout(steps=(), reasons=(verification.reason,), failed=verification)
     if old is None:
         return Rollout(steps=(), reasons=())
-    return _steps(site, _Side(url=url, release=new, signature=signature, golden=golden), old)
+    return _steps(site, _Side(url=url, release=new, signature=site.signature(new), golden=site.golden(new)), old)
 
 
 def _drill(site: Site, stable: Release) -> _Side:
@@ -147,8 +153,10 @@ class _Asked:
 
 
 def _judge(site: Site, new: _Side, stable: _Side, evaluated: _Asked, *, last: bool) -> StepDecision:
-    records = site.target.recent_requests(site.name, site.model, stable.release.id, REPLAYED)
-    asked = _ask(site, records, stable, new)
+    recent = site.target.recent_requests(site.name, site.model, stable.release.id, REPLAYED)
+    unheard = bool(recent.redacted) and not recent.records
+    # What is left out of the log cannot be asked again: golden rows show errors and latency, if not users' answers.
+    asked = _ask(site, new.golden.records[:REPLAYED] if unheard else recent.records, stable, new)
     golden = _golden_check(site, new)
     tolerance = usual_distance(evaluated.stable, evaluated.new) if evaluated.stable and evaluated.new else 0.0
     decision = decide_step(
@@ -166,6 +174,9 @@ def _judge(site: Site, new: _Side, stable: _Side, evaluated: _Asked, *, last: bo
         live, known = (asked.stable, asked.new), (evaluated.stable, evaluated.new)
         moved = shifts(live, known, classes=new.signature.classes)
     unknown = decision.insufficient
+    if unheard:
+        left_out = ", ".join(recent.redacted)
+        unknown += (f"golden rows were asked in place of live requests, of which the log leaves out {left_out}",)
     if len(evaluated.new or ()) < FEWEST_ROWS:
         unknown += (f"whether answers move to one side: only {len(evaluated.new or ())} golden rows to compare with",)
     if not moved:

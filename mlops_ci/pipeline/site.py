@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from mlops_ci.config.types import EnvironmentConfig, ParityConfig
+from mlops_ci.config.types import EnvironmentConfig, ParityConfig, VerificationConfig
 from mlops_ci.core.chain import Anchor
 from mlops_ci.core.events import Event, EventKind
-from mlops_ci.core.probes import Probes
-from mlops_ci.core.records import SIGNATURE_FILE, Release
+from mlops_ci.core.records import Release
 from mlops_ci.core.signature import Signature
 from mlops_ci.core.state import EnvironmentState, ModelState
-from mlops_ci.errors import IntegrityError
+from mlops_ci.pipeline.attestation import require_signed
+from mlops_ci.pipeline.checks import Verification
 from mlops_ci.pipeline.event_log import EventLog, NewEvent
 from mlops_ci.pipeline.golden import GoldenRows
 from mlops_ci.pipeline.registry import Registry
-from mlops_ci.ports import Clock, Console, Repository, ScoringClient, Target
+from mlops_ci.pipeline.stored import golden_of, signature_of
+from mlops_ci.pipeline.verify import verify
+from mlops_ci.ports import Clock, Console, PublicKey, Repository, ScoringClient, Target
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Where a release serves. `before` is the environment that has to have verified it; None for the chain's first."""
+    """Where a release serves. `before` is the environment that has to have verified it; None for the chain's first.
+
+    Where there is a `public_key` nothing is started that is not signed by it.
+    """
 
     model: str
     environment: EnvironmentConfig
     before: str | None
     parity: ParityConfig
+    verification: VerificationConfig
     registry: Registry
     log: EventLog
     repository: Repository
@@ -38,6 +43,7 @@ class Site:
     clock: Clock
     console: Console
     actor: str
+    public_key: PublicKey | None = None
 
     @property
     def name(self) -> str:
@@ -88,20 +94,37 @@ class Site:
         return {name: self.registry.get_blob(digest) for name, digest in release.files.items()}
 
     def signature(self, release: Release) -> Signature:
-        return Signature.from_json(json.loads(self.registry.get_blob(release.files[SIGNATURE_FILE])))
+        return signature_of(release, self.registry)
 
     def golden(self, release: Release) -> GoldenRows:
         """The rows that a service of this release is asked, the adversarial ones among them."""
-        if "golden" not in release.evidence:
-            raise IntegrityError(f"release {release.id[:12]} has no golden rows", fix="release the version again")
-        golden = GoldenRows.from_json(self.registry.get_json(release.evidence["golden"]))
-        if "probes" not in release.evidence:
-            return golden
-        probes = Probes.from_json(self.registry.get_json(release.evidence["probes"]), self.signature(release))
-        return replace(golden, probes=probes)
+        return golden_of(release, self.registry)
+
+    @property
+    def from_image(self) -> bool:
+        """Whether services run from the release's image here, and not from its files."""
+        return self.environment.target != "process"
+
+    def verify(self, release: Release, url: str, *, under_load: bool) -> Verification:
+        """Asks the service at the address whether it is this release, and well."""
+        with self.console.working(f"verifying version {release.version} at {url}"):
+            return verify(
+                self.client, url, release=release, signature=self.signature(release), golden=self.golden(release),
+                limits=self.parity, in_image=self.from_image, load=self.verification if under_load else None,
+            )  # fmt: skip
+
+    def require_signed(self, release_id: str) -> None:
+        """Raises VerificationError, or IntegrityError, where a signature is asked for and the release has none."""
+        if self.public_key is not None:
+            require_signed(self.release(release_id), self.public_key, self.registry)
 
     def start(self, release: Release) -> str:
-        """Starts the release's service, or finds it running, and returns its own address."""
+        """Starts the release's service, or finds it running, and returns its own address.
+
+        What serves well already was let in before, and stays, so that there is always a way back to it.
+        """
+        if not any(one.release == release.id and one.healthy for one in self.target.instances(self.name, self.model)):
+            self.require_signed(release.id)
         return self.target.start(self.name, release, self.files(release)).url
 
     def serve_only(self, release: Release) -> bool:

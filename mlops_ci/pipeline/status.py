@@ -11,7 +11,10 @@ from mlops_ci.pipeline.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentStatus:
-    """`release` serves according to the log, `desired` according to Git; `hold` says why `release` is on hold."""
+    """`release` serves according to the log, `desired` according to Git; `hold` says why `release` is on hold.
+
+    `trouble` is what the target has to say against its service, empty where that is nothing.
+    """
 
     model: str
     environment: str
@@ -23,6 +26,7 @@ class EnvironmentStatus:
     hold: str | None
     desired: str | None
     settled: bool
+    trouble: str
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,4 +55,5 @@ def status(site: Site) -> EnvironmentStatus:
         hold=place.holds.get(release) if place and release else None,
         desired=wanted,
         settled=wanted == release and (release is None or healthy),
+        trouble=instances[release].trouble if release in instances else "",
     )

@@ -195,3 +195,5 @@ def _named_columns(config: ModelConfig) -> Iterator[tuple[str, str]]:
             yield f"split.validation {each.name}", each.by
     yield from (("gate.slices", part.by) for part in config.gate.slices)
     yield from (("gate.fairness", part.by) for part in config.gate.fairness)
+    private = private_columns(config)  # these are redacted, too, wherever they are
+    yield from (("serving.log.redact", name) for name in config.serving.log.redact if name not in private)

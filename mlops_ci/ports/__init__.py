@@ -1,8 +1,21 @@
 """The outside systems as the pipeline sees them. Adapters implement these; tests may bring small fakes of their own."""
 
 from mlops_ci.ports.data import BatchFiles, BatchOutput, BatchRows, DataFiles, Installation, UserCode
-from mlops_ci.ports.delivery import PROBE, Answer, Forge, Instance, PullRequest, Repository, ScoringClient, Target
+from mlops_ci.ports.delivery import (
+    PROBE,
+    Answer,
+    Forge,
+    Instance,
+    PullRequest,
+    RecentRequests,
+    Reply,
+    Repository,
+    ScoringClient,
+    Target,
+)
+from mlops_ci.ports.images import BaseImage, ImageEngine, ImageFacts, ImageParts, LayerFile
 from mlops_ci.ports.machine import Clock, Console, ObjectStore
+from mlops_ci.ports.signing import PublicKey, Signer
 from mlops_ci.ports.training import (
     Conformal,
     Coverage,
@@ -20,6 +33,7 @@ from mlops_ci.ports.training import (
 __all__ = [
     "PROBE",
     "Answer",
+    "BaseImage",
     "BatchFiles",
     "BatchOutput",
     "BatchRows",
@@ -32,17 +46,25 @@ __all__ = [
     "Explainer",
     "Exporter",
     "Forge",
+    "ImageEngine",
+    "ImageFacts",
+    "ImageParts",
     "Installation",
     "Instance",
     "Item",
+    "LayerFile",
     "LoadedModel",
     "ModelRuntime",
     "ObjectStore",
+    "PublicKey",
     "PullRequest",
+    "RecentRequests",
+    "Reply",
     "Repository",
     "Result",
     "ScoringClient",
     "Shared",
+    "Signer",
     "Target",
     "Tracker",
     "UserCode",

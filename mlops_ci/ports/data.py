@@ -21,9 +21,10 @@ class DataFiles(Protocol):
     def digests(self, source: str, root: Path) -> Mapping[str, str]:
         """Each file's path (relative to `root`, or its URL) and SHA-256. Raises DataGateError where there is none."""
 
-    def read(self, source: str, root: Path) -> DataFrame:
+    def read(self, source: str, root: Path, *, texts: Collection[str] = ()) -> DataFrame:
         """All files as one frame, in the order of their paths. Raises DataGateError naming the file and the reason.
 
+        The columns `texts` of a CSV file are as written there, also where they look like numbers.
         `frame.attrs["files"]`, where it is there, lists [file, rows, whether row i is line i + 2 of the file].
         """
 

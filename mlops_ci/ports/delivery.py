@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from mlops_ci.core.approval import Review
+    from mlops_ci.core.load import LoadPlan, Traffic
+    from mlops_ci.core.log_entry import LogEntry
     from mlops_ci.core.predictions import Predictions
     from mlops_ci.core.records import Release
     from mlops_ci.core.signature import Signature
@@ -94,11 +96,20 @@ class Repository(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One running scoring service."""
+    """One scoring service; `trouble` is what is known against it, empty where nothing is."""
 
     release: str
     url: str
     healthy: bool
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecentRequests:
+    """Records that users sent, newest last. Requests of which the log leaves out columns, `redacted`, are not there."""
+
+    records: Sequence[Mapping[str, Any]] = ()
+    redacted: tuple[str, ...] = ()
 
 
 class Target(Protocol):
@@ -127,18 +138,59 @@ class Target(Protocol):
     def url(self, environment: str, model: str) -> str:
         """The stable address at which the environment serves the model, whatever the release."""
 
-    def recent_requests(self, environment: str, model: str, release: str, limit: int) -> Sequence[Mapping[str, Any]]:
-        """The latest records that the release was asked to score, newest last, from its prediction log."""
+    def recent_requests(self, environment: str, model: str, release: str, limit: int) -> RecentRequests:
+        """The latest records that the release was asked to score, from its prediction log."""
+
+    def logged_requests(self, environment: str, model: str) -> Iterator[LogEntry]:
+        """What all releases that ever served there have logged, in any order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came back to one HTTP request; header names are in small letters.
+
+    Where no whole answer came, `failure` says by name why, and `reached` whether anybody listens there at all.
+    """
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    failure: str = ""
+    reached: bool = True
+
+    @property
+    def is_html(self) -> bool:
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return kind == "text/html" or self.body.lstrip()[:1] == b"<"
+
+    @property
+    def summary(self) -> str:
+        """What it is, in none of its own words: whoever answers may repeat what was sent, private values too."""
+        if self.failure:
+            return self.failure
+        if REDIRECTS[0] <= self.status < REDIRECTS[1]:
+            place = self.headers.get("location", "").partition("?")[0][:100]
+            return f"status {self.status}, a redirect to {place or 'nowhere'}"
+        if self.is_html:
+            return f"status {self.status} with an HTML page, as a proxy or a web server sends it"
+        return f"status {self.status}"
+
+
+REDIRECTS = (300, 400)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a live service said to one request: `error` is empty where it answered well."""
+    """What a live service said to one request: `error` is empty where it answered well.
+
+    `error` names what was wrong and repeats nothing that was sent; `words` are the service's own, which may.
+    """
 
     predictions: Predictions | None
     release: str
     milliseconds: float
     error: str = ""
+    words: str = ""
 
 
 PROBE = "mlops-probe-"
@@ -146,12 +198,41 @@ PROBE = "mlops-probe-"
 
 
 class ScoringClient(Protocol):
-    """Talks to a live scoring service as its users do."""
+    """Talks to a live scoring service as its users do. Nothing that the service does wrong is raised, but answered."""
 
-    def ready(self, url: str) -> bool: ...
+    def ask(
+        self,
+        url: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = {},
+        announced: int | None = None,
+    ) -> Reply:
+        """One request, a POST where it has a body. With `announced` the headers say that so many bytes will follow,
+        and none does.
+        """
 
     def metadata(self, url: str, model: str) -> Mapping[str, Any]:
         """The model's metadata in the Open Inference Protocol. Raises OutsideError where there is none."""
 
     def score(self, url: str, records: Sequence[Mapping[str, Any]], signature: Signature) -> Answer:
-        """Sends the records to POST /score in one request; never raises for what the service does wrong."""
+        """Sends the records to POST /score in one request."""
+
+    def infer(
+        self, url: str, model: str, records: Sequence[Mapping[str, Any]], signature: Signature, *, binary: bool
+    ) -> Answer:
+        """Sends the records to the Open Inference Protocol's infer in one request, as JSON or as binary tensors."""
+
+    def load(
+        self,
+        url: str,
+        plan: LoadPlan,
+        records: Sequence[Mapping[str, Any]],
+        signature: Signature,
+        judge: Callable[[int, Answer], str],
+    ) -> Traffic:
+        """Sends single records to POST /score, over and over, each when the plan says that it is due.
+
+        `judge` is given the position of a record and the answer to it, on any thread, and names what is wrong with it.
+        """

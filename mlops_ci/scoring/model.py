@@ -3,54 +3,102 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
+from time import thread_time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_ci.core.predictions import Predictions
+from mlops_ci.core.predictions import Predictions, joined
 from mlops_ci.core.signature import Column, Signature
 
 CHUNK_ROWS = 8_192
 """Larger batches take more memory and are no faster."""
+CHUNK_SECONDS = 0.02
+"""A long request lets short ones have their turn about this often."""
 REASON_LENGTH = 500
+MISSING_LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+?)(?=:|$)")
 INPUT_TYPES = {"number": "tensor(double)", "text": "tensor(string)"}
 FLOATS = ("tensor(float)", "tensor(double)")
 
 
+def _go_on() -> None:
+    """Nobody waits."""
+
+
 class OnnxModel:
-    """A loaded graph; safe to use from several threads."""
+    """A loaded graph; safe to use from several threads.
+
+    `chunk_rows` is how many rows it answers at a time, so that memory stays bounded and others can have their turn.
+    """
 
     def __init__(self, session: Any, signature: Signature) -> None:
         self._session = session
-        self._outputs = ["prediction"] if signature.task == "regression" else ["label", "probabilities"]
+        # The wrapper's checks of the inputs take a quarter of the time of a small model, and are made here anyway.
+        self._run: Callable[..., Sequence[NDArray[Any]]] = getattr(session, "_sess", session).run
+        self._outputs = _outputs_read(signature)
+        kind = object if signature.classes and isinstance(signature.classes[0], str) else np.int64
+        self._classes = np.array(signature.classes, dtype=kind)
         self.signature = signature
+        self.chunk_rows = CHUNK_ROWS
 
     def predict(self, columns: Mapping[str, NDArray[Any]]) -> Predictions:
-        """Answers rows given as one 1-D array a column, in chunks so that memory stays bounded.
+        """Answers rows given as one 1-D array a column.
 
         Raises ValueError naming the column where one is missing, unknown, of another length or of another kind, and
         with the runtime's reason where the graph cannot answer these rows.
         """
         feeds, count = _feeds(columns, self.signature)
-        parts = [
-            _run(self._session, self._outputs, {name: values[rows] for name, values in feeds.items()})
-            for rows in (slice(start, start + CHUNK_ROWS) for start in range(0, count, CHUNK_ROWS))
-        ]
-        if self.signature.task == "regression":
-            values = [_floats(part[0], (-1, 1)).reshape(-1) for part in parts]
-            return Predictions(values=np.concatenate([np.empty(0), *values]))
-        classes = len(self.signature.classes)
-        probabilities = np.concatenate([np.empty((0, classes)), *(_floats(part[1], (-1, classes)) for part in parts)])
-        return Predictions(labels=self._labels(parts, probabilities), probabilities=probabilities)
+        return self.run(feeds, count)
 
-    def _labels(self, parts: Sequence[Sequence[NDArray[Any]]], probabilities: NDArray[np.float64]) -> NDArray[Any]:
-        kind = object if isinstance(self.signature.classes[0], str) else np.int64
+    def run(self, feeds: Mapping[str, NDArray[Any]], rows: int, pause: Callable[[], None] = _go_on) -> Predictions:
+        """Answers rows that are known to be of this model's columns: one [rows, 1] array a column, float64 or texts.
+
+        `pause` is called between chunks. Raises ValueError where the graph cannot answer these rows.
+        """
+        if not rows:
+            return self._nothing()
+        if rows <= self.chunk_rows:
+            return self._answer(feeds)
+        parts = []
+        start = 0
+        while start < rows:
+            if start:
+                pause()
+            chunk = slice(start, start + self.chunk_rows)
+            began = thread_time()
+            parts.append(self._answer({name: values[chunk] for name, values in feeds.items()}))
+            self._fit_chunk(thread_time() - began)
+            start = chunk.stop
+        return joined(parts)
+
+    def _fit_chunk(self, took: float) -> None:
+        """Rows of one model may differ a lot in what they cost, such as long texts and short ones."""
+        if took > 2 * CHUNK_SECONDS:
+            self.chunk_rows = max(1, self.chunk_rows // 2)
+        elif took < CHUNK_SECONDS / 2:
+            self.chunk_rows = min(CHUNK_ROWS, self.chunk_rows * 2)
+
+    def _nothing(self) -> Predictions:
+        if self.signature.task == "regression":
+            return Predictions(values=np.empty(0))
+        return Predictions(labels=self._classes[:0], probabilities=np.empty((0, len(self._classes))))
+
+    def _answer(self, feeds: Mapping[str, NDArray[Any]]) -> Predictions:
+        try:
+            answers = self._run(self._outputs, feeds, None)
+        except Exception as error:
+            raise _unanswerable(error) from error
+        if self.signature.task == "regression":
+            return Predictions(values=_floats(answers[0], (-1, 1)).reshape(-1))
+        probabilities = _floats(answers[-1], (-1, len(self._classes)))
         if self.signature.task == "binary-classification":
             second = probabilities[:, 1] >= self.signature.threshold
-            return np.array(self.signature.classes, dtype=kind)[second.astype(np.intp)]
-        return np.concatenate([np.empty(0, dtype=kind), *(part[0].reshape(-1).astype(kind) for part in parts)])
+            return Predictions(labels=self._classes[second.astype(np.intp)], probabilities=probabilities)
+        labels = answers[0].reshape(-1).astype(self._classes.dtype)
+        return Predictions(labels=labels, probabilities=probabilities)
 
 
 class OnnxRuntime:
@@ -92,7 +140,7 @@ def _session(onnx: bytes) -> Any:
     try:
         session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ValueError(f"the ONNX graph cannot be loaded: {_reason(error)}") from error
+        raise ValueError(f"the ONNX graph cannot be loaded: {_locale(str(error))}{_reason(error)}") from error
     return session
 
 
@@ -100,8 +148,19 @@ def _run(session: Any, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]
     try:
         answers: Sequence[NDArray[Any]] = session.run(outputs, feeds)
     except Exception as error:
-        raise ValueError(f"the model cannot answer these rows: {_reason(error)}") from error
+        raise _unanswerable(error) from error
     return answers
+
+
+def _unanswerable(error: Exception) -> ValueError:
+    return ValueError(f"the model cannot answer these rows: {_reason(error)}")
+
+
+def _outputs_read(signature: Signature) -> list[str]:
+    """What is asked of the graph; a binary classifier's label follows from the threshold."""
+    if signature.task == "regression":
+        return ["prediction"]
+    return ["probabilities"] if signature.task == "binary-classification" else ["label", "probabilities"]
 
 
 def _onnxruntime() -> Any:
@@ -111,6 +170,17 @@ def _onnxruntime() -> Any:
     import onnxruntime
 
     return onnxruntime
+
+
+def _locale(reason: str) -> str:
+    """What to do where the system lacks the locale by whose rules the graph changes the case of texts."""
+    found = MISSING_LOCALE.search(reason)
+    if found is None:
+        return ""
+    return (
+        f"it changes the case of texts by the rules of the locale {found[1]}, which this system does not have; install "
+        f"it, or let the graph's StringNormalizer have the locale C.UTF-8: "
+    )
 
 
 def _reason(error: Exception) -> str:

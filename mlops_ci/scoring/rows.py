@@ -1,10 +1,15 @@
-"""Records by column name, as people send them, to the columns of a model; and a model's answers back to records."""
+"""Records or columns by name, as people send them, to the columns of a model; and a model's answers back to records.
+
+What is taken depends on the signature alone: the types, ranges and categories of the model card are hints for people,
+since rows that probe the model go beyond them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -18,26 +23,56 @@ LARGEST_EXACT = 2**53
 REPORTED = 20
 """A wrong client is wrong in every row: more problems than this help nobody."""
 
+COUNTED = 10_000
+SHOWN_LENGTH = 100
+WANTED = 'the body has to be a list of records, {"records": [...]} or {"columns": {"name": [...]}}'
+
 NUMBER_TYPES = frozenset({float, int, bool, type(None)})
 TEXT_TYPES = frozenset({str, type(None)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowProblem:
-    """One thing that is wrong with one record; `row` counts from 0, `field` is empty where it is the whole record."""
+    """One thing that is wrong. `row` counts from 0, None is for a whole column; `field` is empty for a whole record."""
 
-    row: int
+    row: int | None
     field: str
     what: str
 
 
-class BadRows(ValueError):
-    """Records that cannot be scored: the first of the problems, and how many there are."""
+class TooManyRows(ValueError):
+    """More rows in one request than are taken."""
 
-    def __init__(self, what: str, problems: Sequence[RowProblem]) -> None:
+
+class BadRows(ValueError):
+    """Rows that cannot be scored: the first of the problems, and how many there are, as far as they are counted."""
+
+    def __init__(self, what: str, problems: Iterable[RowProblem] = ()) -> None:
         super().__init__(what)
-        self.problems = tuple(problems[:REPORTED])
-        self.total = len(problems)
+        counted = islice(problems, COUNTED)
+        self.problems = tuple(islice(counted, REPORTED))
+        self.total = len(self.problems) + sum(1 for _ in counted)
+
+
+def read_rows(body: Any, signature: Signature, *, max_rows: int | None = None) -> dict[str, NDArray[Any]]:
+    """The rows in the body of POST /score as one 1-D array a column.
+
+    The body is a list of records, or an object with only `records` (such a list) or only `columns` (a list of values
+    by name). Raises BadRows, and TooManyRows before any value is looked at.
+    """
+    if isinstance(body, dict) and body.keys() == {"columns"} and isinstance(body["columns"], dict):
+        return columns_from_columns(body["columns"], signature, max_rows=max_rows)
+    records = body["records"] if isinstance(body, dict) and body.keys() == {"records"} else body
+    if not isinstance(records, list):
+        raise BadRows(f"{WANTED}, not {_outline(body)}")
+    require_rows(len(records), max_rows)
+    return columns_from_records(records, signature)
+
+
+def require_rows(rows: int, max_rows: int | None) -> None:
+    """Raises TooManyRows."""
+    if max_rows is not None and rows > max_rows:
+        raise TooManyRows(f"{rows} rows in one request; at most {max_rows} are taken")
 
 
 def columns_from_records(records: Sequence[Any], signature: Signature) -> dict[str, NDArray[Any]]:
@@ -54,8 +89,20 @@ def columns_from_records(records: Sequence[Any], signature: Signature) -> dict[s
             if not value_problems(values, column.kind):
                 columns[column.name] = array(values, column.kind)
     if len(columns) < len(names):
-        raise BadRows("some records are not what the model takes", list(_record_problems(records, signature)))
+        raise BadRows("some records are not what the model takes", _record_problems(records, signature))
     return columns
+
+
+def columns_from_columns(
+    columns: Mapping[str, Any], signature: Signature, *, max_rows: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """Lists of values by column name as one 1-D array a column; the rules are those of records. Raises BadRows."""
+    lengths = {name: len(values) for name, values in columns.items() if isinstance(values, list)}
+    require_rows(max(lengths.values(), default=0), max_rows)
+    problems = _column_problems(columns, lengths, signature)
+    for first in problems:
+        raise BadRows("some columns are not what the model takes", chain([first], problems))
+    return {column.name: array(columns[column.name], column.kind) for column in signature.inputs}
 
 
 def value_problems(values: Sequence[Any], kind: ColumnKind) -> list[tuple[int, str]]:
@@ -78,10 +125,10 @@ def array(values: Sequence[Any], kind: ColumnKind) -> NDArray[Any]:
 
 def require_finite(predictions: Predictions) -> None:
     """Raises BadRows where an answer is not a finite number, which JSON cannot express."""
-    finite = np.isfinite(predictions.scores).all(axis=1)
+    finite = np.isfinite(predictions.scores)
     if not finite.all():
-        rows = np.flatnonzero(~finite).tolist()
-        problems = [RowProblem(row=row, field="", what="the model's answer is not a finite number") for row in rows]
+        rows = np.flatnonzero(~finite.all(axis=1)).tolist()
+        problems = (RowProblem(row=row, field="", what="the model's answer is not a finite number") for row in rows)
         raise BadRows("the model has no answer for some records", problems)
 
 
@@ -96,9 +143,10 @@ def answers_from_predictions(predictions: Predictions, signature: Signature) -> 
     names = [str(label) for label in signature.classes]
     pairs = zip(predictions.labels.tolist(), predictions.probabilities.tolist(), strict=True)
     if signature.task == "binary-classification":
+        first, second = names
         return [
-            {"label": label, "probability": row[1], "probabilities": dict(zip(names, row, strict=True))}
-            for label, row in pairs
+            {"label": label, "probability": other, "probabilities": {first: one, second: other}}
+            for label, (one, other) in pairs
         ]
     return [{"label": label, "probabilities": dict(zip(names, row, strict=True))} for label, row in pairs]
 
@@ -119,6 +167,31 @@ def _record_problems(records: Sequence[Any], signature: Signature) -> Iterator[R
             yield RowProblem(row=row, field=name, what="is not a column of this model")
 
 
+def _column_problems(
+    columns: Mapping[str, Any], lengths: Mapping[str, int], signature: Signature
+) -> Iterator[RowProblem]:
+    kinds = {column.name: column.kind for column in signature.inputs}
+    first = next((name for name in kinds if name in lengths), "")
+    for name, kind in kinds.items():
+        if name not in columns:
+            yield RowProblem(row=None, field=name, what="is missing; a list of nulls says so explicitly")
+        elif name not in lengths:
+            what = f"has to be a list of values, not {json_type(columns[name])}"
+            yield RowProblem(row=None, field=name, what=what)
+        elif lengths[name] != lengths[first]:
+            what = f"has {lengths[name]} values, and {first} has {lengths[first]}"
+            yield RowProblem(row=None, field=name, what=what)
+        else:
+            for row, what in value_problems(columns[name], kind):
+                yield RowProblem(row=row, field=name, what=what)
+    for name in sorted(columns.keys() - kinds.keys()):
+        yield RowProblem(row=None, field=name, what="is not a column of this model")
+
+
+def _outline(body: Any) -> str:
+    return f"an object with {shown(sorted(body)[:5])}" if isinstance(body, dict) else json_type(body)
+
+
 def _find(values: Sequence[Any], problem: Callable[[Any], str]) -> list[tuple[int, str]]:
     return [(row, what) for row, value in enumerate(values) if (what := problem(value))]
 
@@ -135,6 +208,12 @@ def _number_problem(value: Any) -> str:
     if type(value) is float and not math.isfinite(value):
         return "has to be a finite number or null"
     return ""
+
+
+def shown(value: Any) -> str:
+    """A client's own words, as an error repeats them."""
+    text = str(value)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"
 
 
 def json_type(value: Any) -> str:

@@ -28,6 +28,13 @@ def refused(root: Path, source: str) -> DataGateError:
     return raised.value
 
 
+def test_columns_that_are_texts_are_read_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("request_id,late\n007,1\n1e5,0\n123456789012345678901,1\n")
+    frame = LocalDataFiles().read("a.csv", tmp_path, texts=["request_id", "no column"])
+    assert frame["request_id"].tolist() == ["007", "1e5", "123456789012345678901"]
+    assert frame["late"].tolist() == [1, 0, 1]
+
+
 def test_reads_csv_and_says_where_its_rows_are(tmp_path: Path) -> None:
     write(tmp_path, "data/a.csv", "x,name,flag\n1,ann,True\n2.5,,False\n")
     frame = FILES.read("data/a.csv", tmp_path)

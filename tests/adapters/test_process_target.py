@@ -18,8 +18,9 @@ from mlops_ci.adapters.loopback import get
 from mlops_ci.adapters.process_target import ProcessTarget
 from mlops_ci.adapters.scoring_client import HttpScoringClient
 from mlops_ci.core.records import Release
+from mlops_ci.core.serving import LogConfig, ServingConfig
 from mlops_ci.errors import ConfigurationError, IntegrityError, OutsideError, VerificationError
-from mlops_ci.ports import Instance, Target
+from mlops_ci.ports import PROBE, Instance, RecentRequests, Target
 from tests.adapters.services import Quiet, release_of, running_target
 from tests.scoring.serving import wait_until
 from tests.scoring.tiny_models import binary, regression
@@ -182,6 +183,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from mlops_ci.adapters.process_target import ProcessTarget
 from mlops_ci.core.records import Release
+from mlops_ci.core.serving import LogConfig, ServingConfig
 class Quiet:
     working = staticmethod(nullcontext)
 run_dir, record, folder = Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
@@ -354,13 +356,52 @@ def test_what_users_asked_lately_is_remembered_by_release(target: ProcessTarget,
         user.score(other.url, records[5:8], binary().signature)
 
     def remembered(release: Release, limit: int) -> list[Any]:
-        return list(target.recent_requests("qa", "delay", release.id, limit))
+        return list(target.recent_requests("qa", "delay", release.id, limit).records)
 
     wait_until(lambda: len(remembered(RELEASE, 100)) == 5)
     wait_until(lambda: len(remembered(OTHER, 100)) == 3)
     assert remembered(RELEASE, 3) == records[2:5]
     assert remembered(OTHER, 2) == records[6:8]
-    assert list(target.recent_requests("production", "delay", RELEASE.id, 5)) == []
+    assert target.recent_requests("production", "delay", RELEASE.id, 5).records == []
+    users = [entry for entry in target.logged_requests("qa", "delay") if not entry.request_id.startswith(PROBE)]
+    assert sorted((entry.release, len(entry.records)) for entry in users) == sorted(
+        [*[(RELEASE.id, 1)] * 5, (OTHER.id, 3)]
+    )
+    assert list(target.logged_requests("production", "delay")) == []
+
+
+def test_a_service_with_workers_is_one_service(run_dir: Path) -> None:
+    target = ProcessTarget(run_dir, console=Quiet(), serving=ServingConfig(workers=2))
+    try:
+        first = target.start("qa", RELEASE, FILES)
+        assert target.start("qa", RELEASE, FILES) == first
+        assert len(services(run_dir)) == 3
+        rows = binary().records[:6]
+        with HttpScoringClient(probe=False) as user:
+            for row in rows:
+                user.score(first.url, [row], binary().signature)
+        target.stop("qa", "delay", RELEASE.id)
+        assert services(run_dir) == ()
+        assert list(target.recent_requests("qa", "delay", RELEASE.id, 10).records) == rows
+    finally:
+        target.shut_down()
+
+
+def test_the_log_is_kept_as_the_configuration_says(run_dir: Path) -> None:
+    left_out = binary().signature.inputs[0].name
+    config = ServingConfig(log=LogConfig(redact=(left_out, "no column of the model")))
+    target = ProcessTarget(run_dir, console=Quiet(), serving=config)
+    try:
+        service = target.start("qa", RELEASE, FILES)
+        with HttpScoringClient(probe=False) as user:
+            user.score(service.url, binary().records[:1], binary().signature)
+    finally:
+        target.shut_down()
+
+    (entry,) = target.logged_requests("qa", "delay")
+    assert entry.redacted == (left_out,)
+    assert left_out not in entry.records[0]
+    assert target.recent_requests("qa", "delay", RELEASE.id, 5) == RecentRequests(records=[], redacted=(left_out,))
 
 
 @pytest.mark.parametrize(("environment", "model"), [("..", "m"), ("qa", "a/b"), ("", "m"), ("qa", "~"), ("qa", "a`b")])

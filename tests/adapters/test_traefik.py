@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,33 @@ def test_a_router_of_which_there_is_no_record_is_replaced(router: Traefik, folde
 
     assert not processes.is_running(lost)
     assert len(routers(folder)) == 1
+
+
+class Well(BaseHTTPRequestHandler):
+    """A service that is always ready."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_one_of_two_releases_cannot_take_goes_to_the_other(router: Traefik) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Well) as service:
+        thread = threading.Thread(target=service.serve_forever)
+        thread.start()
+        try:
+            alive = Part(percent=10, url=f"http://127.0.0.1:{service.server_port}")
+            router.divide("qa", "delay", {"a" * 64: alive, "b" * 64: Part(percent=90, url=NOWHERE)})
+            port, path = router.url("qa", "delay").removeprefix("http://127.0.0.1:").split("/", maxsplit=1)
+            replies = [get(int(port), f"/{path}/score", timeout=30) for _ in range(20)]
+            assert [reply.status for reply in replies if reply is not None] == [200] * 20
+        finally:
+            service.shutdown()
+            thread.join()
 
 
 def test_a_port_that_somebody_else_has_taken_is_named(router: Traefik, folder: Path) -> None:

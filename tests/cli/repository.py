@@ -34,6 +34,7 @@ train:
   params: {C: 1.0}
 gate:
   primary: {metric: roc_auc, margin: 0.005, alpha: 0.05}
+verification: {rate: 500, duration: 0s, latency_p99_ms: 5000}
 environments:
   qa: {target: process}
   production: {target: process, approvals: {required: 0}, rollout: {steps: [100], window: 0s}}

@@ -42,6 +42,7 @@ train: {{entrypoint: "train:build_model", params: {params}}}
 gate:
   primary: {{metric: {metric}, margin: 0.05}}
   guardrails: [{{metric: {limit}}}]
+verification: {{rate: 500, duration: 0s, latency_p99_ms: 5000}}
 environments:
   qa: {{}}
   production: {{approvals: {{required: 0}}, rollout: {{steps: [50, 100], window: 0s}}}}

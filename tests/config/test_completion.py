@@ -38,6 +38,8 @@ from mlops_ci.config.types import (
 )
 from mlops_ci.config.validation import MODEL_SCHEMA, validate
 from mlops_ci.core.search_space import Range
+from mlops_ci.core.serving import ResourceLimits
+from mlops_ci.errors import ConfigurationError
 
 # The example of the design, whose two ellipses are filled.
 EXAMPLE = """\
@@ -135,6 +137,7 @@ def test_the_designs_example(loaded: Callable[[str], ModelConfig], tmp_path: Pat
         approvals=ApprovalsConfig(required=1, people=("@acme/ml-owners",)),
         rollout=RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=1)),
         soak=timedelta(hours=1),
+        limits=ResourceLimits(cpus=1.0, memory_mb=1024),
     )
     assert [environment.name for environment in config.environments] == ["qa", "production"]
     assert config.retrain == RetrainConfig(
@@ -238,6 +241,36 @@ def test_naming_people_for_the_first_environment_asks_them(loaded: Callable[[str
     assert config.environments[0].approvals == ApprovalsConfig(required=1, people=("ada",))
 
 
+def test_containers_are_limited_and_processes_are_not(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    config = loaded(
+        minimal
+        + """\
+image: {repository: acme/late}
+serving: {workers: 2}
+environments:
+  a: {}
+  b: {target: docker}
+  c: {target: docker, limits: {cpus: 0.5}}
+  d: {target: docker, limits: {memory_mb: 256}}
+"""
+    )
+    assert [environment.limits for environment in config.environments] == [
+        None,
+        ResourceLimits(cpus=2.0, memory_mb=1024),
+        ResourceLimits(cpus=0.5, memory_mb=1024),
+        ResourceLimits(cpus=2.0, memory_mb=256),
+    ]
+
+
+@pytest.mark.parametrize("limits", ["{cpus: 0}", "{cpus: 2000}", "{memory_mb: 63}", "{memory_mb: 99.5}", "{pids: 1}"])
+def test_limits_that_nothing_could_live_in_are_refused(
+    loaded: Callable[[str], ModelConfig], minimal: str, limits: str
+) -> None:
+    environment = f"image: {{repository: acme/late}}\nenvironments: {{qa: {{target: docker, limits: {limits}}}}}\n"
+    with pytest.raises(ConfigurationError, match=r"environments\.qa\.limits"):
+        loaded(minimal + environment)
+
+
 def test_a_slice_takes_the_primary_metric_and_a_waiver_its_day(
     loaded: Callable[[str], ModelConfig], minimal: str
 ) -> None:
@@ -261,7 +294,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     def some(options: dict[str, Any]) -> dict[str, Any]:
         return draw(st.fixed_dictionaries({}, optional={key: st.just(value) for key, value in options.items()}))
 
-    environment = {"target": "docker", "soak": "5m", "approvals": {"from": ["ada"]}, "rollout": {"steps": [50, 100]}}
+    environment = {"target": "process", "soak": "5m", "approvals": {"from": ["ada"]}, "rollout": {"steps": [50, 100]}}
     gate: dict[str, Any] = {
         "primary": some({"metric": "log_loss", "margin": 1, "alpha": 0.01}) if draw(st.booleans()) else {},
         "guardrails": [{"metric": "f1", "min": 0.5}],

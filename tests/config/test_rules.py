@@ -180,6 +180,22 @@ CASES: list[Case] = [
             "gate.guardrails[1] has min 2 above max 1, which nothing can pass",
         ],
     ),
+    ("image_limits_have_an_image", guardrails({"metric": "image_mb", "max": 9}) | {"image": {}}, []),
+    ("image_limits_have_an_image", guardrails({"metric": "image_mb", "max": 9}) | {"image": None}, []),
+    ("image_limits_have_an_image", guardrails({"metric": "model_mb", "max": 9}, None), []),
+    (
+        "image_limits_have_an_image",
+        guardrails({"metric": "f1", "min": 0}, {"metric": "image_mb", "max": 9}),
+        ["gate.guardrails[1] limits image_mb, and there is no image"],
+    ),
+    ("containers_have_an_image", environments(target="docker") | {"image": {}}, []),
+    ("containers_have_an_image", environments(target="process"), []),
+    ("containers_have_an_image", environments(target=None), []),
+    (
+        "containers_have_an_image",
+        environments(target="docker"),
+        ["environments.p.target is 'docker', and there is no image to run"],
+    ),
     ("split_has_what_it_needs", {"split": {"strategy": "time"}, "data": {"time": "t"}}, []),
     ("split_has_what_it_needs", {"split": {"strategy": "time"}, "data": {"time": None}}, []),
     ("split_has_what_it_needs", {"split": {"strategy": "time"}, "data": None}, []),
@@ -267,6 +283,23 @@ CASES: list[Case] = [
     ],
     ("rollouts_rise_to_all_traffic", {"environments": {"p": None, "q": {"rollout": None}}}, []),
     *[
+        ("limits_can_be_kept", {"environments": {"p": environment}}, [])
+        for environment in (
+            None,
+            {"limits": None},
+            {"target": None, "limits": {"cpus": 1}},
+            {"target": "docker", "limits": {"cpus": 1}},
+        )
+    ],
+    *[
+        (
+            "limits_can_be_kept",
+            environments(limits={"cpus": 1}, **target),
+            ["environments.p.limits limits a process of this machine, which nothing would keep to them"],
+        )
+        for target in ({}, {"target": "process"})
+    ],
+    *[
         ("approvals_can_be_given", environments(approvals=approvals), [])
         for approvals in (
             {"required": 2},
@@ -335,6 +368,13 @@ CASES: list[Case] = [
     ("windows_have_a_length", {"monitor": {"window": "1s"}}, []),
     ("windows_have_a_length", {"monitor": {"window": None}}, []),
     ("windows_have_a_length", {"monitor": {"window": "0w"}}, ["monitor.window is '0w', which holds no data"]),
+    ("loads_come_to_an_end", {"verification": {"duration": "10m"}}, []),
+    ("loads_come_to_an_end", {"verification": {"duration": None}}, []),
+    (
+        "loads_come_to_an_end",
+        {"verification": {"duration": "1h"}},
+        ["verification.duration is '1h', and every deployment would wait for it"],
+    ),
 ]
 
 

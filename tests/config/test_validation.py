@@ -48,6 +48,7 @@ FULL: dict[str, Any] = {
             "approvals": {"required": 1, "from": ["ada"]},
             "rollout": {"steps": [50, 100], "window": "1s"},
             "soak": "5m",
+            "limits": {"cpus": 0.5, "memory_mb": 256},
         }
     },
     "monitor": {"window": "1d", "false_alarms_per_month": 2, "min_rows": 9},

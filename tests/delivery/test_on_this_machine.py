@@ -32,6 +32,7 @@ data: {{source: data.csv, target: late, id: id, features: [height, age, colour]}
 split: {{strategy: random, holdout: 0.4, seed: 7}}
 train: {{entrypoint: "train:build_model", params: {{C: 1.0}}}}
 gate: {{primary: {{metric: roc_auc, margin: 0.2}}, ships: [first, superior, non-inferior]}}
+verification: {{rate: 500, duration: 0s, latency_p99_ms: 5000}}
 environments:
   qa: {{target: process}}
   production: {{target: process, approvals: {{required: 1}}, rollout: {{steps: [50, 100], window: 0s}}}}

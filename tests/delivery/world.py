@@ -10,9 +10,9 @@ import copy
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -23,13 +23,22 @@ import numpy as np
 from mlops_ci.adapters.git import GitRepository
 from mlops_ci.adapters.local_forge import LocalForge
 from mlops_ci.adapters.local_store import LocalStore
-from mlops_ci.config.types import ApprovalsConfig, EnvironmentConfig, ParityConfig, RolloutConfig
+from mlops_ci.config.types import (
+    ApprovalsConfig,
+    EnvironmentConfig,
+    ParityConfig,
+    RolloutConfig,
+    VerificationConfig,
+)
 from mlops_ci.core.chain import anchors_in
+from mlops_ci.core.load import LoadPlan, Sent, Traffic
+from mlops_ci.core.log_entry import LogEntry
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import MODEL_FILE, Candidate, Release
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.errors import OutsideError, VerificationError
 from mlops_ci.pipeline.change import Change
+from mlops_ci.pipeline.contract import Mistake, mistakes
 from mlops_ci.pipeline.desired_state import read_desired
 from mlops_ci.pipeline.event_log import EventLog
 from mlops_ci.pipeline.golden import GoldenRows
@@ -38,10 +47,12 @@ from mlops_ci.pipeline.reconcile import reconcile
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.pipeline.release import Registration, deploy, register
 from mlops_ci.pipeline.site import Site
-from mlops_ci.ports import Answer, Instance, ObjectStore, PullRequest
+from mlops_ci.ports import Answer, Instance, ObjectStore, PullRequest, RecentRequests, Reply
 
 MODEL = "tides"
 SIGNATURE = Signature(task="regression", inputs=(Column(name="x", kind="number"),))
+NOT_SENT: dict[str, Any] = {"what": "", "status": 0, "row": None, "column": ""}
+"""What of a mistake a service is not told."""
 POINTS = [float(x) for x in np.linspace(0.0, 1.0, 120)]
 RECORDS = [{"x": x} for x in POINTS]
 
@@ -98,6 +109,8 @@ class Machine:
     running: dict[str, dict[str, Line]] = field(default_factory=dict)
     shares: dict[str, dict[str, int]] = field(default_factory=dict)
     recent: list[Mapping[str, Any]] = field(default_factory=list)
+    redacted: tuple[str, ...] = ()
+    versions: dict[str, int] = field(default_factory=dict)
     at_work: set[str] = field(default_factory=set)
 
 
@@ -126,6 +139,7 @@ class MemoryTarget:
         if not line.starts:
             raise VerificationError(f"the service of version {release.version} did not become ready: no such library")
         self.machine.running.setdefault(environment, {}).setdefault(release.id, line)
+        self.machine.versions[release.id] = release.version
         return Instance(release=release.id, url=f"memory://{environment}/{release.id}", healthy=True)
 
     def stop(self, environment: str, model: str, release: str) -> None:
@@ -144,8 +158,13 @@ class MemoryTarget:
     def url(self, environment: str, model: str) -> str:
         return f"memory://{environment}"
 
-    def recent_requests(self, environment: str, model: str, release: str, limit: int) -> Sequence[Mapping[str, Any]]:
-        return self.machine.recent[-limit:]
+    def recent_requests(self, environment: str, model: str, release: str, limit: int) -> RecentRequests:
+        if self.machine.redacted:
+            return RecentRequests(redacted=self.machine.redacted)
+        return RecentRequests(records=self.machine.recent[-limit:])
+
+    def logged_requests(self, environment: str, model: str) -> Iterator[LogEntry]:
+        return iter(())
 
 
 class MemoryClient:
@@ -154,11 +173,50 @@ class MemoryClient:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
 
-    def ready(self, url: str) -> bool:
-        return self._served(url) is not None
+    def ask(
+        self, url: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] = {},
+        announced: int | None = None,
+    ) -> Reply:  # fmt: skip
+        if self._served(url) is None:
+            return Reply(status=502)
+        if path.startswith("/v2/health/"):
+            return Reply(status=200)
+        if path == "/metrics":
+            return Reply(status=200, body=b"process_resident_memory_bytes 5e+07\n")
+        mistake = Mistake(what="", path=path, status=0, body=body, headers=headers, announced=announced)
+        due = next(each for each in mistakes(MODEL, SIGNATURE) if replace(each, **NOT_SENT) == mistake)
+        problems = [{"row": due.row, "field": due.column}]
+        return Reply(status=due.status, body=json.dumps({"error": "no", "problems": problems}).encode())
 
     def metadata(self, url: str, model: str) -> Mapping[str, Any]:
-        return {"inputs": [{"name": "x"}]}
+        served = self._served(url)
+        if served is None:
+            raise OutsideError("there is no metadata: status 502")
+        release, line = served
+        digest = sha256(json.dumps(vars(line)).encode()).hexdigest()
+        return {
+            "versions": [str(self.machine.versions.get(release, 1))],
+            "inputs": [{"name": "x", "datatype": "FP64"}],
+            "outputs": [{"name": "prediction", "datatype": "FP64"}],
+            "properties": {"task": "regression", "release": release, "model_digest": digest},
+        }
+
+    def infer(
+        self, url: str, model: str, records: Sequence[Mapping[str, Any]], signature: Signature, *, binary: bool
+    ) -> Answer:
+        return self.score(url, records, signature)
+
+    def load(
+        self, url: str, plan: LoadPlan, records: Sequence[Mapping[str, Any]], signature: Signature,
+        judge: Callable[[int, Answer], str],
+    ) -> Traffic:  # fmt: skip
+        sent = []
+        for number in range(plan.requests):
+            due, row = plan.due(number), number % len(records)
+            answer = self.score(url, [records[row]], signature)
+            error, answered = judge(row, answer), answer.predictions is not None
+            sent.append(Sent(due=due, free=due, sent=due, done=due + 0.001, error=error, answered=answered))
+        return Traffic(sent=sent, core_share=0.1)
 
     def score(self, url: str, records: Sequence[Mapping[str, Any]], signature: Signature) -> Answer:
         served = self._served(url)
@@ -249,6 +307,7 @@ class World:
             environment=self.environments[name],
             before=self.names[position - 1] if position else None,
             parity=ParityConfig(atol=1e-6, max_flips=0),
+            verification=VerificationConfig(),
             registry=Registry(store),
             log=EventLog(store, self.clock),
             repository=self.repository,

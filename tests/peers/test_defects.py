@@ -338,7 +338,7 @@ class NamedRelease(Release):
 
 def verified(url: str, golden: tuple[TinyModel, GoldenRows, Release]) -> dict[str, bool]:
     model, rows, champion = golden
-    release = NamedRelease(**{**champion.to_json(), "model": "delay"})
+    release = NamedRelease(**{**champion.to_json(), "model": "delay", "version": 3})
     limits = ParityConfig(atol=1e-5, max_flips=0)
     with HttpScoringClient() as client:
         found = verify(client, url, release=release, signature=model.signature, golden=rows, limits=limits)

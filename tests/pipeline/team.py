@@ -31,7 +31,9 @@ from mlops_ci.config.types import (
     RetrainConfig,
     SplitConfig,
     TrainConfig,
+    VerificationConfig,
 )
+from mlops_ci.core.serving import ServingConfig
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.pipeline.train import TrainResult, train
 from mlops_ci.scoring.model import OnnxRuntime
@@ -197,6 +199,8 @@ def make_config(root: Path) -> ModelConfig:
         parity=ParityConfig(atol=1e-5, max_flips=0),
         card=CardConfig(description="", owners=(), intended_use="", out_of_scope="", limitations=""),
         image=None,
+        verification=VerificationConfig(),
+        serving=ServingConfig(),
         environments=(),
         monitor=MonitorConfig(window=timedelta(days=7), false_alarms_per_month=1.0, min_rows=200),
         retrain=RetrainConfig(schedule=None, on=(), cooldown=timedelta(days=1)),

@@ -10,6 +10,7 @@ import pytest
 
 from mlops_ci.config.types import FairnessConfig, SliceConfig
 from mlops_ci.core.digest import digest_of
+from mlops_ci.core.serving import LogConfig, ServingConfig
 from mlops_ci.errors import ConfigurationError, DataGateError
 from mlops_ci.pipeline.check import CheckResult, check
 from tests.pipeline.team import Team, make_team, people, schema
@@ -272,6 +273,17 @@ def test_a_regression_needs_a_finite_number(team: Team, values: list[Any], what:
     team.set(data__schema=None, task="regression")
     result = checked(team, lambda frame: frame.assign(late=values))
     assert [problem.what for problem in result.problems] == [what]
+
+
+def test_what_is_redacted_has_to_be_a_column_so_that_a_misspelt_one_is_not_logged(team: Team) -> None:
+    team.set(serving=ServingConfig(log=LogConfig(redact=("age", "colr"))))
+    assert lines(checked(team)) == ["mlops.yaml serving.log.redact: there is no column colr in the data"]
+
+
+def test_private_columns_are_redacted_anyway_and_need_not_be_there_any_more(team: Team) -> None:
+    columns = {**COLUMNS, "gone": {"type": "text", "private": True}}
+    team.set(data__schema=schema(columns), serving=ServingConfig(log=LogConfig(redact=("gone",))))
+    assert not [line for line in lines(checked(team)) if "serving" in line]
 
 
 def test_columns_that_the_configuration_names_have_to_be_there(team: Team) -> None:

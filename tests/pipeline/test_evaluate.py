@@ -18,7 +18,7 @@ from mlops_ci.core.digest import digest_of
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE
 from mlops_ci.core.signature import Signature
-from mlops_ci.errors import ConfigurationError, IntegrityError, OutsideError
+from mlops_ci.errors import IntegrityError, OutsideError
 from mlops_ci.pipeline.contenders import LATENCY_ROWS
 from mlops_ci.pipeline.dataset import load_dataset, split_dataset
 from mlops_ci.pipeline.registry import Registry
@@ -358,13 +358,16 @@ def test_a_waiver_lets_one_named_verdict_pass_until_its_day(team: Team) -> None:
     assert verdict(judged(team, candidate)) == ("guardrail", False)
 
 
-def test_what_is_declared_and_cannot_be_judged_is_refused(team: Team) -> None:
+def test_a_limit_for_the_image_is_left_to_the_release_and_says_so(team: Team) -> None:
     candidate = team.train().candidate
     gate(team, guardrails=(GuardrailConfig(metric="image_mb", min=None, max=1.0),))
 
-    with pytest.raises(ConfigurationError) as raised:
-        judged(team, candidate)
-    assert len(raised.value.problems) == 1
+    result = judged(team, candidate)
+
+    assert verdict(result) == ("first", True)
+    (one,) = result.value["guardrails"]
+    assert (one["metric"], one["value"], one["max"], one["verdict"]) == ("image_mb", None, 1.0, "at-release")
+    assert "judged by `mlops-ci release`" in one["reason"]
 
 
 class Failing(Registry):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -28,7 +29,7 @@ class Frame:
         self._frame = frame
         self._frame.attrs["files"] = [[name, len(frame), False]]
 
-    def read(self, source: str, root: Path) -> pd.DataFrame:
+    def read(self, source: str, root: Path, *, texts: Collection[str] = ()) -> pd.DataFrame:
         return self._frame
 
     def digests(self, source: str, root: Path) -> dict[str, str]:

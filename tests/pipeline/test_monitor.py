@@ -280,3 +280,24 @@ def test_many_windows_are_all_compared_but_not_all_listed() -> None:
     result = run(*[0] * 70, count=60)
     assert len(result.windows) == 60
     assert result.notes == ("10 older windows were compared but are not listed.",)
+
+
+def test_a_column_whose_values_are_not_kept_is_not_watched_and_that_is_said() -> None:
+    columns, times = days(0, 0)
+    del columns["carrier"]
+    assert "carrier" in monitor(REFERENCE, columns, times, DAILY).windows[-1].drifted, "it would count as missing"
+
+    result = monitor(REFERENCE, columns, times, DAILY, unwatched=["carrier", "no column"])
+
+    assert not result.alarm
+    assert [feature.name for feature in result.features] == ["x"]
+    assert result.notes[-1] == "carrier is not watched, because its values are not kept."
+
+
+def test_nothing_may_be_left_to_watch_but_the_performance() -> None:
+    _, times = days(0, 0)
+    result = monitor(REFERENCE, {}, times, DAILY, unwatched=["x", "carrier"])
+
+    assert [window.rows for window in result.windows] == [200, 200]
+    assert result.features == ()
+    assert not result.alarm

@@ -17,17 +17,19 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlops_ci.adapters.scoring_client import HttpScoringClient
 from mlops_ci.config.types import ParityConfig
+from mlops_ci.core.digest import sha256
 from mlops_ci.core.parity import compare
 from mlops_ci.core.predictions import joined
 from mlops_ci.core.probes import Probes
-from mlops_ci.core.records import Release
+from mlops_ci.core.records import MODEL_FILE, Release
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.errors import VerificationError
 from mlops_ci.pipeline import reference
+from mlops_ci.pipeline.checks import Verification
 from mlops_ci.pipeline.dataset import load_dataset, split_dataset
 from mlops_ci.pipeline.export import stored_probes
 from mlops_ci.pipeline.golden import GoldenRows, choose_golden
-from mlops_ci.pipeline.verify import Verification, verify
+from mlops_ci.pipeline.verify import verify
 from mlops_ci.scoring.model import OnnxRuntime
 from tests.pipeline.team import make_team, people
 from tests.scoring.serving import RELEASE, Served, served
@@ -108,7 +110,8 @@ def service(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 
 def asked(url: str, made: Made, *, release: type[Release] = NamedRelease) -> Verification:
-    record = release(model="delay", version=3, lock="l", commit="c", files={}, image=None, evidence={})
+    files = {MODEL_FILE: sha256(made.graph)}
+    record = release(model="delay", version=3, lock="l", commit="c", files=files, image=None, evidence={})
     with HttpScoringClient() as client:
         return verify(client, url, release=record, signature=made.signature, golden=made.golden, limits=LIMITS)
 
@@ -165,13 +168,13 @@ WRONG: dict[str, Callable[[Made, Path], TinyModel]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_model_behind_the_address_is_caught(
-    made: Made, wrong: Callable[[Made, Path], TinyModel], tmp_path: Path
-) -> None:
-    with served(wrong(made, tmp_path / "team"), tmp_path / "service") as running:
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_model_behind_the_address_is_caught(made: Made, wrong: str, tmp_path: Path) -> None:
+    """By its answers alone, whatever it says of itself."""
+    with served(WRONG[wrong](made, tmp_path / "team"), tmp_path / "service") as running:
         found = asked(running.url, made)
-    assert [check.name for check in found.failed] == ["golden-rows"]
+    said_by_itself = "metadata" if wrong == "labels swapped" else "wrong-model"
+    assert [check.name for check in found.failed] == [said_by_itself, "golden-rows"]
     with pytest.raises(VerificationError, match=r"golden-rows: .*rows differ too much") as caught:
         found.require()
     assert caught.value.exit_code == 13

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mlops_ci.core.load import Traffic
 from mlops_ci.errors import ConfigurationError, OutsideError, VerificationError
 from mlops_ci.pipeline.reconcile import settle_on
+from mlops_ci.pipeline.registry import Registry
+from mlops_ci.ports import Reply
 from tests.delivery.world import MODEL, Line, World
 
 ONE, TWO = Line(slope=1.0), Line(slope=1.01)
@@ -144,11 +149,12 @@ def test_a_first_release_that_fails_live_keeps_serving_and_is_not_eligible(
 ) -> None:
     from tests.delivery.world import MemoryClient
 
-    monkeypatch.setattr(
-        MemoryClient,
-        "metadata",
-        lambda client, url, model: {"inputs": [{"name": "y"}]} if url == "memory://qa" else {"inputs": [{"name": "x"}]},
-    )
+    really = MemoryClient.metadata
+
+    def metadata(client: MemoryClient, url: str, model: str) -> dict[str, Any]:
+        return {**really(client, url, model), **({"inputs": []} if url == "memory://qa" else {})}
+
+    monkeypatch.setattr(MemoryClient, "metadata", metadata)
     with pytest.raises(VerificationError, match="metadata"):
         world.release(ONE)
     assert world.serving("qa") is not None
@@ -156,4 +162,98 @@ def test_a_first_release_that_fails_live_keeps_serving_and_is_not_eligible(
     assert "no release before this one" in world.console.said[-1]
     monkeypatch.undo()
     world.release(ONE)
+    world.require_settled()
+
+
+def test_what_fails_its_verification_before_it_has_traffic_is_exit_13_in_the_first_environment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.delivery.world import MemoryClient
+
+    first = world.deliver(ONE)
+    really = MemoryClient.metadata
+
+    def metadata(client: MemoryClient, url: str, model: str) -> dict[str, Any]:
+        found = dict(really(client, url, model))
+        ours = found["properties"]["release"] == first.id
+        return found if ours else {**found, "properties": {**found["properties"], "model_digest": "0" * 64}}
+
+    monkeypatch.setattr(MemoryClient, "metadata", metadata)
+    with pytest.raises(VerificationError, match="wrong-model") as caught:
+        world.release(TWO)
+    assert [problem.name for problem in caught.value.problems] == ["wrong-model"]
+    aborted = next(event for event in world.log.read(MODEL) if event.kind == "rollout-aborted")
+    assert [check["name"] for check in failed_checks(world, aborted.evidence[0])] == ["wrong-model"]
+    assert world.serving("qa") == first.id
+    world.require_settled()
+
+
+def failed_checks(world: World, digest: str) -> list[dict[str, Any]]:
+    return [check for check in Registry(world.store).get_json(digest)["checks"] if not check["ok"]]
+
+
+@pytest.mark.parametrize("fault", ["slow service", "slow prober"])
+def test_a_slow_service_is_taken_back_and_a_slow_prober_blames_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    from tests.delivery.world import MemoryClient
+
+    first = world.deliver(ONE)
+    really = MemoryClient.load
+
+    def load(client: MemoryClient, *arguments: Any) -> Traffic:
+        traffic = really(client, *arguments)
+        late = 0.5 if fault == "slow prober" else 0.0
+        slow = [replace(each, sent=each.sent + late, done=each.done + 0.5) for each in traffic.sent]
+        return replace(traffic, sent=slow)
+
+    monkeypatch.setattr(MemoryClient, "load", load)
+    with pytest.raises(VerificationError if fault == "slow service" else OutsideError) as caught:
+        world.release(TWO)
+    (name,) = [problem.name for problem in caught.value.problems]
+    if fault == "slow service":
+        assert name == "latency"
+        revoked = next(event for event in world.log.read(MODEL) if event.kind == "verification-revoked")
+        assert [check["name"] for check in failed_checks(world, revoked.evidence[0])] == ["latency"]
+        assert world.serving("qa") == first.id
+    else:
+        assert name == "rate"
+        assert "verification-revoked" not in world.kinds()
+        second = world.serving("qa")
+        assert second not in (None, first.id)
+        assert second not in world.log.state(MODEL).environments["qa"].verified, "nobody knows yet"
+        monkeypatch.undo()
+        world.release(TWO)
+        assert second in world.log.state(MODEL).environments["qa"].verified
+    world.require_settled()
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_an_address_that_does_not_answer_is_the_releases_fault_only_where_its_service_runs(
+    world: World, monkeypatch: pytest.MonkeyPatch, runs: bool
+) -> None:
+    from tests.delivery.world import MemoryClient, MemoryTarget
+
+    first = world.deliver(ONE)
+    really = MemoryClient.ask
+
+    def ask(client: MemoryClient, url: str, path: str, **more: Any) -> Reply:
+        if url != "memory://qa":
+            return really(client, url, path, **more)
+        return Reply(failure="connection refused: nothing listens there", reached=False)
+
+    monkeypatch.setattr(MemoryClient, "ask", ask)
+    if not runs:
+        monkeypatch.setattr(MemoryTarget, "instances", lambda *_: [])
+    with pytest.raises(VerificationError if runs else OutsideError) as caught:
+        world.release(TWO)
+    monkeypatch.undo()
+    if runs:
+        assert [problem.name for problem in caught.value.problems] == ["health"]
+        assert world.serving("qa") == first.id
+    else:
+        assert "does not run in qa" in caught.value.what
+        assert "mlops-ci reconcile" in caught.value.fix
+        assert "verification-revoked" not in world.kinds()
+        world.release(TWO)
     world.require_settled()

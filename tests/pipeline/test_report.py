@@ -295,3 +295,12 @@ def test_groups_of_private_columns_have_no_names() -> None:
     for text in (report.markdown, report.html):
         assert "(private 1)" in text
         assert not re.search(r"<td[^>]*>f</td>|\| f \|", text)
+
+
+def test_a_limit_that_is_left_to_the_release_is_not_said_to_be_kept() -> None:
+    open_limit = examples.limit("image_mb", None, 250, verdict="at-release") | {"ok": True}
+    reports = render([examples.superior(guardrails=[open_limit])], title="Models")
+    (line,) = [line for line in reports.markdown.splitlines() if "Image size" in line]
+    assert "at release" in line
+    assert "kept" not in line
+    assert "judged at release" in reports.html

@@ -63,3 +63,37 @@ def test_the_first_environment_has_no_steps(world: World) -> None:
     first = world.deliver(ONE)
     assert roll_out(world.site("qa"), world.register(TWO), first).steps == ()
     assert MODEL in world.console.said[-1]
+
+
+def test_where_the_log_leaves_columns_out_golden_rows_are_asked_instead_and_that_is_said(world: World) -> None:
+    first = world.deliver(ONE)
+    second = world.release(Line(slope=1.01, live=5.0))
+    world.machine.recent, world.machine.redacted = LIVE, ("ssn",)
+
+    done = roll_out(world.site(), second, first)
+
+    said = "golden rows were asked in place of live requests, of which the log leaves out ssn"
+    assert all(said in step.insufficient for step in done.steps)
+    assert any(said in line for line in world.console.said)
+    assert not any("errors were compared on 0 live requests" in line for line in done.steps[0].insufficient)
+    assert not done.reasons, "what users sent cannot be asked again"
+
+
+def test_golden_rows_in_place_of_live_requests_still_show_a_release_that_fails(world: World) -> None:
+    first = world.deliver(ONE)
+    second = world.release(TWO)
+    world.machine.redacted = ("ssn",)
+    asked = []
+    really = world.clock.sleep
+
+    def break_it(seconds: float) -> None:
+        asked.append(seconds)
+        world.machine.running["production"][second.id] = Line(slope=1.01, lies=True)
+        really(seconds)
+
+    world.clock.sleep = break_it  # type: ignore[method-assign]
+
+    done = roll_out(world.site(), second, first)
+
+    assert len(asked) == 1
+    assert done.steps[0].outcome == "abort"

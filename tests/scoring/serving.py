@@ -81,10 +81,10 @@ def command(folder: Path, *more: str) -> list[str]:
 
 
 @contextmanager
-def served(model: TinyModel, folder: Path, *more: str) -> Iterator[Served]:
-    """Serves the model from `folder`; the process is gone after the block, whatever happened in it."""
+def served(model: TinyModel, folder: Path, *more: str, files: Mapping[str, bytes] | None = None) -> Iterator[Served]:
+    """Serves the model (and further `files`) from `folder`; the process is gone after the block, whatever happened."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files_of(model).items():
+    for name, data in {**files_of(model), **(files or {})}.items():
         (folder / name).write_bytes(data)
     announcement, predictions = folder / "service.json", folder / "predictions.jsonl"
     arguments = command(folder, f"--announce={announcement}", f"--log={predictions}", *more)

@@ -3,18 +3,21 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import pytest
 
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
-from mlops_ci.scoring.app import INLINE_BYTES, application
+from mlops_ci.scoring.app import Application
+from mlops_ci.scoring.lanes import Costs, Lane
 from mlops_ci.scoring.service import ScoringService
 
 PATIENCE = 60.0
+LARGE = 4_000
+COSTS = {100: 1e-5, LARGE: 2e-3}
+"""What is about as large as LARGE goes to the lane."""
 
 
 class EchoModel:
@@ -25,13 +28,16 @@ class EchoModel:
     def __init__(self) -> None:
         self.waiting, self.leave = threading.Event(), threading.Event()
 
-    def predict(self, columns: Mapping[str, Any]) -> Predictions:
-        if (columns["x"] == -1).any():
+    def run(self, feeds: Mapping[str, Any], rows: int, pause: Callable[[], None]) -> Predictions:
+        values = feeds["x"].reshape(-1)
+        if (values == -1).any():
             self.waiting.set()
             assert self.leave.wait(PATIENCE)
-        if (columns["x"] == -2).any():
+            pause()
+        if (values == -2).any():
             raise RuntimeError("a defect")
-        return Predictions(values=np.asarray(columns["x"], dtype=np.float64))
+        assert len(values) == rows
+        return Predictions(values=values)
 
 
 class Client:
@@ -40,23 +46,33 @@ class Client:
     def __init__(self, **options: Any) -> None:
         self.model = EchoModel()
         self.service = ScoringService(self.model, name="m", version=1, release="abc")  # type: ignore[arg-type]
-        self._app = application(self.service, **options)
+        self.app = Application(self.service, costs=Costs(COSTS), **options)
 
     async def ask(
-        self, method: str, path: str, *parts: bytes, headers: Mapping[str, str] = {}, leaves: bool = False
+        self,
+        method: str,
+        path: str,
+        *parts: bytes,
+        headers: Mapping[str, str] = {},
+        leaves: bool = False,
+        left: asyncio.Event | None = None,
     ) -> tuple[int, dict[str, str], Any]:
+        """`leaves` in place of the last part; `left` tells when, after it."""
         messages: list[Any] = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
         messages.append({"type": "http.disconnect"} if leaves else {"type": "http.request", "body": b""})
         sent: list[Any] = []
 
         async def receive() -> Any:
-            return messages.pop(0)
+            if messages:
+                return messages.pop(0)
+            await (left or asyncio.Event()).wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             sent.append(message)
 
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await self._app({"type": "http", "method": method, "path": path, "headers": encoded}, receive, send)
+        await self.app({"type": "http", "method": method, "path": path, "headers": encoded}, receive, send)
         if not sent:
             return 0, {}, None
         start, body = sent
@@ -64,9 +80,23 @@ class Client:
         assert int(got["content-length"]) == len(body["body"])
         return start["status"], got, json.loads(body["body"])
 
+    async def text(self, path: str) -> bytes:
+        """The body of an answer that is no JSON."""
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self.app({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
+        body: bytes = sent[1]["body"]
+        return body
+
 
 def records(*values: float, large: bool = False) -> bytes:
-    filler = [0.0] * (INLINE_BYTES // 8) if large else []
+    filler = [0.0] * (LARGE // 10) if large else []
     return json.dumps([{"x": value} for value in [*values, *filler]]).encode()
 
 
@@ -147,3 +177,107 @@ def test_a_service_that_is_about_to_end_asks_its_clients_to_leave() -> None:
     status, headers, _ = asyncio.run(client.ask("POST", "/score", records(1)))
 
     assert (status, headers["connection"]) == (200, "close")
+
+
+def test_who_goes_away_frees_the_place(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> tuple[int, int, float]:
+        client, left = Client(), asyncio.Event()
+        first = asyncio.create_task(client.ask("POST", "/score", records(-1, large=True)))
+        while not client.model.waiting.is_set():
+            await asyncio.sleep(0)
+        second = asyncio.create_task(client.ask("POST", "/score", records(-2, large=True), left=left))
+        third = asyncio.create_task(client.ask("POST", "/score", records(3, large=True)))
+        await asyncio.sleep(0)
+        left.set()
+        gone, _, _ = await second
+        client.model.leave.set()
+        await first
+        _, _, answer = await third
+        return gone, (await first)[0], answer["predictions"][0]["value"]
+
+    assert asyncio.run(asyncio.wait_for(scenario(), PATIENCE)) == (0, 200, 3.0)
+    assert "a defect" not in caplog.text  # which the request of the one who left would have met
+
+
+def test_who_goes_away_while_the_model_works_stops_it_at_the_next_pause(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> tuple[int, int]:
+        client, left = Client(), asyncio.Event()
+        first = asyncio.create_task(client.ask("POST", "/score", records(-1, -2, large=True), left=left))
+        while not client.model.waiting.is_set():
+            await asyncio.sleep(0)
+        left.set()
+        gone, _, _ = await first
+        client.model.leave.set()
+        status, _, _ = await client.ask("POST", "/score", records(1, large=True))
+        return gone, status
+
+    assert asyncio.run(asyncio.wait_for(scenario(), PATIENCE)) == (0, 200)
+    assert "a defect" not in caplog.text
+
+
+def test_too_much_waiting_work_is_refused_and_what_is_cheap_is_not() -> None:
+    async def scenario() -> list[Any]:
+        client = Client(lane=Lane(patience=0.005))
+        tasks = [asyncio.create_task(client.ask("POST", "/score", records(-1, large=True)))]
+        while not client.model.waiting.is_set():
+            await asyncio.sleep(0)
+        tasks += [asyncio.create_task(client.ask("POST", "/score", records(1, large=True))) for _ in range(10)]
+        cheap, _, _ = await client.ask("POST", "/score", records(1))
+        health, _, _ = await client.ask("GET", "/v2/health/ready")
+        client.model.leave.set()
+        answers = await asyncio.gather(*tasks)
+        after, _, _ = await client.ask("POST", "/score", records(1, large=True))
+        shed = [headers for status, headers, _ in answers if status == 503]
+        assert all(headers["retry-after"] == "1" for headers in shed)
+        return [cheap, health, after, {status for status, _, _ in answers}, 0 < len(shed) < len(tasks)]
+
+    assert asyncio.run(asyncio.wait_for(scenario(), PATIENCE)) == [200, 200, 200, {200, 503}, True]
+
+
+def test_bodies_that_arrive_slowly_are_bounded_together() -> None:
+    async def scenario() -> tuple[int, int]:
+        client = Client(arriving_bytes=100)
+        status, headers, _ = await client.ask("POST", "/score", b" " * 60, b" " * 60, records(1))
+        assert int(headers["retry-after"]) > 0
+        after, _, _ = await client.ask("POST", "/score", b" " * 60, records(1))
+        return status, after
+
+    assert asyncio.run(scenario()) == (503, 200)
+
+
+def test_what_asks_for_work_is_refused_where_there_are_too_many_connections() -> None:
+    async def scenario() -> list[Any]:
+        client = Client()
+        client.app.connections = range(1_001)
+        answers = [
+            await client.ask("POST", "/score", records(1, large=True)),
+            await client.ask("POST", "/score", records(1)),
+            await client.ask("GET", "/v2/health/live"),
+        ]
+        return [(status, headers["connection"]) for status, headers, _ in answers]
+
+    assert asyncio.run(scenario()) == [(503, "close"), (503, "close"), (200, "close")]
+
+
+def test_what_was_answered_is_counted() -> None:
+    async def scenario() -> str:
+        client = Client()
+        await client.ask("POST", "/score", records(1, 2))
+        await client.ask("POST", "/score", records(1, large=True))
+        await client.ask("POST", "/score", b"{")
+        await client.ask("GET", "/v2/models/m")
+        await client.ask("GET", "/v2/models/m/versions/1/")
+        await client.ask("GET", "/../../etc/passwd")
+        await client.ask("POST", "/score", b"", leaves=True)
+        return (await client.text("/metrics")).decode()
+
+    lines = asyncio.run(scenario()).splitlines()
+
+    assert 'mlops_ci_requests_total{path="/score",status="200"} 2' in lines
+    assert 'mlops_ci_requests_total{path="/score",status="400"} 1' in lines
+    assert 'mlops_ci_requests_total{path="/v2/models/{model}",status="200"} 2' in lines
+    assert 'mlops_ci_requests_total{path="other",status="404"} 1' in lines
+    assert f"mlops_ci_rows_total {2 + 1 + LARGE // 10}" in lines
+    assert "mlops_ci_request_seconds_count 2" in lines
+    assert "mlops_ci_in_flight 1" in lines  # the one that asks
+    assert not any("passwd" in line for line in lines)

@@ -208,3 +208,15 @@ OnnxRuntime().load(Path({str(tmp_path / "model.onnx")!r}).read_bytes(), signatur
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
     assert sorted(home.rglob("*")) == before
+
+
+def test_a_locale_that_the_system_lacks_is_named_when_the_graph_is_loaded() -> None:
+    from onnx import TensorProto, helper
+
+    lower = helper.make_node("StringNormalizer", ["x"], ["y"], case_change_action="LOWER", locale="xx_YY")
+    ends = [helper.make_tensor_value_info(name, TensorProto.STRING, [None]) for name in "xy"]
+    graph = helper.make_graph([lower], "lower", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+    with pytest.raises(ValueError, match=r"the locale xx_YY, which this system does not have; install it, or let the"):
+        OnnxRuntime().function(model.SerializeToString())

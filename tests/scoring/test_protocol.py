@@ -8,7 +8,8 @@ import pytest
 
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
-from mlops_ci.scoring.protocol import BadRequest, model_metadata, read_request, response
+from mlops_ci.scoring.protocol import Output, model_metadata, parted, read_request, response
+from mlops_ci.scoring.tensors import BadRequest
 
 SIGNATURE = Signature(
     task="binary-classification",
@@ -46,7 +47,7 @@ def test_a_whole_request() -> None:
         SIGNATURE,
     )
 
-    assert (request.id, request.outputs, request.rows) == ("42", ("probabilities",), 2)
+    assert (request.id, request.outputs, request.rows) == ("42", (Output(name="probabilities", binary=False),), 2)
     assert list(request.columns) == ["age", "city"]
     np.testing.assert_array_equal(request.columns["age"], [1.0, math.nan])
     assert request.columns["city"].tolist() == ["Rom", "Bonn"]
@@ -55,7 +56,8 @@ def test_a_whole_request() -> None:
 def test_a_bare_request_asks_for_everything() -> None:
     request = read_request({"inputs": [CITY, tensor("FP64", [1, 2])]}, SIGNATURE)
 
-    assert (request.id, request.outputs) == ("", ("label", "probabilities"))
+    assert (request.id, [output.name for output in request.outputs]) == ("", ["label", "probabilities"])
+    assert not any(output.binary for output in request.outputs)
 
 
 @pytest.mark.parametrize(
@@ -111,17 +113,22 @@ def test_data_that_do_not_fit_their_datatype(datatype: str, data: list[Any], err
         ({"shape": [-1, 1]}, "the shape has to be a list of sizes"),
         ({"shape": [2.0, 1]}, "the shape has to be a list of sizes"),
         ({"shape": None}, "the shape has to be a list of sizes"),
-        ({"shape": [3, 1]}, "the shape [3, 1] says 3 values, the data hold 2"),
+        ({"shape": [3, 1]}, "the inputs have different numbers of rows: age has 3, city has 2"),
+        ({"data": [1]}, "the shape [2, 1] says 2 values, the data hold 1"),
         ({"data": 5}, "the data have to be a list, not a number"),
         ({"data": [[1, 2]]}, "nested data have to hold one value a row"),
         ({"data": [[1], 2]}, "nested data have to hold one value a row"),
         ({"data": [[[1]], [[2]]]}, "has to be a number or null, not a list"),
-        ({"parameters": {"binary_data_size": 16}}, "the binary tensor extension is not supported"),
+        ({"parameters": {"binary_data_size": 16}}, "has binary data, and the request has no header"),
+        ({"parameters": {"shared_memory_region": "a"}}, "the shared memory extension is not supported"),
+        ({"datatype": "BF16"}, "the datatype has to be one of BOOL, INT8"),
+        ({"datatype": ["FP64"]}, "the datatype has to be one of BOOL, INT8"),
+        ({"shape": [1] * 1000}, "not [1, 1, 1"),
         ({"parameters": 3}, "the parameters of input age have to be an object"),
         ({"name": "aged"}, "there is no input age; input aged is not one of this model"),
         ({"name": None}, "every one of the inputs has to be an object with a name"),
         ({"name": "city"}, "city comes more than once in inputs"),
-        ({"shape": [1], "data": [1]}, "the inputs have different numbers of rows: {'age': 1, 'city': 2}"),
+        ({"shape": [1], "data": [1]}, "the inputs have different numbers of rows: age has 1, city has 2"),
     ],
 )
 def test_tensors_that_are_not_right(changes: dict[str, Any], error: str) -> None:
@@ -138,7 +145,7 @@ def test_tensors_that_are_not_right(changes: dict[str, Any], error: str) -> None
         ({"inputs": []}, "there is no input age; there is no input city"),
         ({"id": 3}, "id has to be a text, not a number"),
         ({"parameters": []}, "the parameters of the request have to be an object, not a list"),
-        ({"parameters": {"binary_data_output": True}}, "the binary tensor extension is not supported"),
+        ({"parameters": {"binary_data_output": 1}}, "binary_data_output has to be true or false, not a number"),
     ],
 )
 def test_requests_that_are_not_right(body: Any, error: str) -> None:
@@ -150,7 +157,9 @@ def test_requests_that_are_not_right(body: Any, error: str) -> None:
     [
         ([{"name": "label"}, {"name": "label"}], "label comes more than once in outputs"),
         ([{"name": "score"}], "output score is not one of this model, which has label, probabilities"),
-        ([{"name": "label", "parameters": {"binary_data": True}}], "the binary tensor extension is not supported"),
+        ([{"name": "label", "parameters": {"binary_data": "yes"}}], "binary_data has to be true or false, not a text"),
+        ([{"name": "label", "parameters": {"shared_memory_region": "a"}}], "the shared memory extension"),
+        ([{"name": "label", "parameters": []}], "the parameters of output label have to be an object"),
         ([{"name": "label", "parameters": {"classification": 2}}], "the classification extension is not supported"),
         ("label", "outputs has to be a list"),
     ],
@@ -165,10 +174,11 @@ def test_the_response_holds_what_was_asked_for_in_that_order() -> None:
     )
     asked = {"inputs": [CITY, tensor("FP64", [1, 2])], "outputs": [{"name": "probabilities"}, {"name": "label"}]}
 
-    answer = response(
+    answer, chunks = response(
         read_request(asked, SIGNATURE), predictions, SIGNATURE, model="m", version=3, request_id="made up"
     )
 
+    assert not chunks
     assert answer == {
         "model_name": "m",
         "model_version": "3",
@@ -211,3 +221,72 @@ def test_the_metadata_of_other_tasks() -> None:
         {"name": "prediction", "datatype": "FP64", "shape": [-1, 1]}
     ]
     assert model_metadata("m", 3, "abc", regression)["properties"] == {"task": "regression", "release": "abc"}
+
+
+def binary_error(tensors: list[dict[str, Any]], binary: bytes) -> str:
+    with pytest.raises(BadRequest) as caught:
+        read_request({"inputs": tensors}, SIGNATURE, binary=memoryview(binary))
+    return str(caught.value)
+
+
+def sized(size: Any, **changes: Any) -> dict[str, Any]:
+    return {"name": "age", "shape": [2], "datatype": "FP32", "parameters": {"binary_data_size": size}} | changes
+
+
+def test_the_bytes_follow_in_the_order_of_the_request() -> None:
+    city = {"name": "city", "shape": [2, 1], "datatype": "BYTES", "parameters": {"binary_data_size": 13}}
+    texts = b"\x03\0\0\0Rom\x02\0\0\0\xc3\xa9"
+    ages = np.array([1.5, math.nan], "<f4").tobytes()
+
+    for tensors, binary in (([sized(8), city], ages + texts), ([city, sized(8)], texts + ages)):
+        request = read_request({"inputs": tensors}, SIGNATURE, binary=memoryview(binary))
+        assert request.columns["city"].tolist() == ["Rom", "é"]
+        np.testing.assert_array_equal(request.columns["age"], [1.5, math.nan])
+
+
+def test_json_and_binary_tensors_may_be_mixed() -> None:
+    request = read_request(
+        {"inputs": [CITY, sized(8)]}, SIGNATURE, binary=memoryview(np.array([1, 2], "<f4").tobytes())
+    )
+
+    assert request.columns["age"].tolist() == [1.0, 2.0]
+    assert request.columns["city"].tolist() == ["Rom", "Bonn"]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "binary", "error"),
+    [
+        (sized(8), b"\0" * 7, "input age: 8 bytes of binary data are announced, 7 are there"),
+        (sized(8), b"\0" * 9, "1 bytes of binary data belong to no input"),
+        (sized(4), b"\0" * 4, "input age: 2 values of FP32 take 8 bytes, not 4"),
+        (sized(-1), b"", "binary_data_size has to be a number of bytes, not -1"),
+        (sized(8.0), b"\0" * 8, "binary_data_size has to be a number of bytes, not 8.0"),
+        (sized(True), b"\0", "binary_data_size has to be a number of bytes, not True"),
+        (sized("8" * 1000), b"\0" * 8, "binary_data_size has to be a number of bytes, not 888"),
+        (sized(8, data=[1, 2]), b"\0" * 8, "has data and binary_data_size; one of the two is meant"),
+        (sized(8, datatype="BYTES"), b"\0" * 8, "the datatype has to be one of BOOL"),
+        (tensor("FP32", [1, 2]), b"\0", "1 bytes of binary data belong to no input"),
+    ],
+)
+def test_binary_tensors_that_are_not_right(tensor: dict[str, Any], binary: bytes, error: str) -> None:
+    assert error in binary_error([tensor, CITY], binary)
+
+
+@pytest.mark.parametrize(("header", "parts"), [("0", (b"", b"{}..")), ("2", (b"{}", b"..")), ("4", (b"{}..", b""))])
+def test_the_header_parts_the_body(header: str, parts: tuple[bytes, bytes]) -> None:
+    text, binary = parted(b"{}..", header)
+
+    assert (text, bytes(binary or b"")) == parts
+
+
+@pytest.mark.parametrize("header", ["5", "-1", "", "2.0", "x", "²", "1" * 5000, "0" * 5000])
+def test_a_header_that_is_no_length_of_the_body(header: str) -> None:
+    with pytest.raises(BadRequest, match="inference-header-content-length has to be a number of bytes of the body"):
+        parted(b"{}..", header)
+
+
+def test_the_metadata_say_what_exactly_is_served() -> None:
+    properties = model_metadata("m", 3, "abc", SIGNATURE, model_digest="d", build="b")["properties"]
+
+    assert (properties["model_digest"], properties["build"]) == ("d", "b")
+    assert not {"model_digest", "build"} & model_metadata("m", 3, "abc", SIGNATURE)["properties"].keys()

@@ -12,10 +12,13 @@ from mlops_ci.core.columns import records_from_columns
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.signature import Column, Signature
 from mlops_ci.scoring.rows import (
+    COUNTED,
     REPORTED,
     BadRows,
+    TooManyRows,
     answers_from_predictions,
     columns_from_records,
+    read_rows,
     require_finite,
 )
 
@@ -156,3 +159,83 @@ def test_an_answer_that_is_no_number_is_none(value: float) -> None:
         require_finite(Predictions(values=np.array([1.0, value])))
 
     assert [problem.row for problem in caught.value.problems] == [1]
+
+
+RECORDS = [{"age": 3, "city": "Rom"}, {"age": None, "city": None}]
+
+
+@pytest.mark.parametrize(
+    "body", [RECORDS, {"records": RECORDS}, {"columns": {"city": ["Rom", None], "age": [3, None]}}]
+)
+def test_the_ways_to_send_rows_say_the_same(body: Any) -> None:
+    columns = read_rows(body, SIGNATURE)
+
+    assert list(columns) == ["age", "city"]
+    np.testing.assert_array_equal(columns["age"], [3.0, math.nan])
+    assert columns["city"].tolist() == ["Rom", ""]
+
+
+@pytest.mark.parametrize(
+    ("columns", "problems"),
+    [
+        ({}, [(None, "age", "is missing; a list of nulls says so"), (None, "city", "is missing")]),
+        ({"age": 3, "city": ["Rom"]}, [(None, "age", "has to be a list of values, not a number")]),
+        ({"age": [3, 4], "city": ["Rom"]}, [(None, "city", "has 1 values, and age has 2")]),
+        (
+            {"age": [3, "4"], "city": [5, "Rom"], "id": [1, 2]},
+            [
+                (1, "age", "has to be a number or null, not a text"),
+                (0, "city", "has to be a text or null, not a number"),
+                (None, "id", "is not a column of this model"),
+            ],
+        ),
+        ({"age": [2**53 + 1], "city": ["Rom"]}, [(0, "age", "is an integer beyond 2^53")]),
+        ({"age": [[3]], "city": ["Rom"]}, [(0, "age", "has to be a number or null, not a list")]),
+    ],
+)
+def test_what_is_wrong_with_columns_is_said_by_row_and_field(
+    columns: dict[str, Any], problems: list[tuple[int | None, str, str]]
+) -> None:
+    with pytest.raises(BadRows) as caught:
+        read_rows({"columns": columns}, SIGNATURE)
+
+    assert caught.value.total == len(problems)
+    for problem, (row, field, what) in zip(caught.value.problems, problems, strict=True):
+        assert (problem.row, problem.field) == (row, field)
+        assert what in problem.what
+
+
+def test_empty_columns_are_no_rows() -> None:
+    assert [len(values) for values in read_rows({"columns": {"age": [], "city": []}}, SIGNATURE).values()] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(5, "x", None, {}, {"records": 5}, {"records": [], "columns": {}}, {"columns": []}, {"columns": None}),
+        {"records": [], "more": 1},
+    ],
+)
+def test_other_bodies_are_told_what_is_wanted(body: Any) -> None:
+    with pytest.raises(BadRows, match=r"the body has to be a list of records, \{\"records\""):
+        read_rows(body, SIGNATURE)
+
+
+@pytest.mark.parametrize("body", [[{}] * 4, {"records": [{}] * 4}, {"columns": {"age": [1], "x": [1, 2, 3, 4]}}])
+def test_too_many_rows_are_refused_before_they_are_looked_at(body: Any) -> None:
+    with pytest.raises(TooManyRows, match="4 rows in one request; at most 3 are taken"):
+        read_rows(body, SIGNATURE, max_rows=3)
+
+
+def test_problems_are_counted_only_so_far() -> None:
+    with pytest.raises(BadRows) as caught:
+        read_rows([{}] * COUNTED, SIGNATURE)
+
+    assert (len(caught.value.problems), caught.value.total) == (REPORTED, COUNTED)
+
+
+def test_the_client_s_own_words_are_repeated_in_short() -> None:
+    with pytest.raises(BadRows) as caught:
+        read_rows({"x" * 10_000: 1}, SIGNATURE)
+
+    assert len(str(caught.value)) < 300
