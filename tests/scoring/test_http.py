@@ -153,12 +153,12 @@ IN_TURN = [
 
 @pytest.mark.parametrize("size", [1_000_000, 1_000, 97])
 def test_answers_come_in_turn_however_the_bytes_are_cut(service: Served, size: int) -> None:
-    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as wire:
+    address = ("127.0.0.1", service.port)
+    with socket.create_connection(address, timeout=PATIENCE) as wire, wire.makefile("rb") as answers:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = b"".join(IN_TURN)
         for start in range(0, len(data), size):
             wire.sendall(data[start : start + size])
-        answers = wire.makefile("rb")
         got = [read_answer(answers) for _ in IN_TURN]
 
     assert [(head["x-request-id"], status) for status, head, _ in got] == [
@@ -233,7 +233,8 @@ def test_connections_are_bounded_and_health_has_some_in_reserve(tmp_path: Path) 
         others = [Connection(port) for _ in range(5)]
         assert [other.ask(LIVE + b"\r\n") for other in others] == [(200, True)] * 5
         health = Connection(port)  # the last one that is taken
-        assert others[0].ask(post("/score", BODY)) == (503, False)
+        # which it is once the service has looked
+        wait_until(lambda: others[0].ask(post("/score", BODY)) == (503, False))
         others[0].close()
         others[0] = Connection(port)
         assert talk(port, LIVE + b"\r\n").startswith(b"HTTP/1.1 503 ")
