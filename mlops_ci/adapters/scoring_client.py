@@ -103,15 +103,18 @@ class HttpScoringClient:
         signature: Signature,
         judge: Callable[[int, Answer], str],
     ) -> Traffic:
-        bodies = [_score_body([record]) for record in records]
-        unsayable = [body for body in bodies if isinstance(body, str)]
-        if unsayable or not bodies:
-            raise ValueError(unsayable[0] if unsayable else "a load needs records to send")
+        bodies: list[bytes] = []
+        for record in records:
+            body = _score_body([record])
+            if isinstance(body, str):
+                raise ValueError(body)
+            bodies.append(body)
+        if not bodies:
+            raise ValueError("a load needs records to send")
 
         def send(exchange: Exchange, number: int) -> Reply:
-            body = bodies[number % len(bodies)]
             headers = {**JSON, **self._marks()}
-            return exchange.ask("/score", body=body, headers=headers, watched=False)  # type: ignore[arg-type]
+            return exchange.ask("/score", body=bodies[number % len(bodies)], headers=headers, watched=False)
 
         def named(number: int, reply: Reply) -> str:
             answer = _answer(reply, 0.0, lambda: predictions_of_score(reply, 1, signature))

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,8 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _alone(options) if options.workers == 1 else _with_workers(options)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"cannot serve {options.model or options.files}: {error}\n")
-        return 1
+        return _cannot_serve(options, error)
 
 
 def _alone(options: argparse.Namespace) -> int:
@@ -59,7 +59,7 @@ def _alone(options: argparse.Namespace) -> int:
     artifact = load(options.files, options.model, options.version)
     listener = _bound(options)
     port: int = listener.getsockname()[1]
-    return _serve(options, artifact, listener, Metrics(), listening=lambda: _listening(options, port))
+    return _serve(options, artifact, listener, Metrics(), listening=partial(_listening, options, port))
 
 
 def _with_workers(options: argparse.Namespace) -> int:
@@ -76,10 +76,9 @@ def _with_workers(options: argparse.Namespace) -> int:
             artifact = load(options.files, options.model, options.version)
             return _serve(options, artifact, listener, metrics, listening=ready, worker=worker, life=life)
         except (OSError, ValueError) as error:
-            sys.stderr.write(f"cannot serve {options.model or options.files}: {error}\n")
-            return 1
+            return _cannot_serve(options, error)
 
-    ready = lambda: _listening(options, port)  # noqa: E731
+    ready = partial(_listening, options, port)
     return Workers(options.workers, serve, listener=listener, ready=ready, ended=metrics.ended).run()
 
 
@@ -136,6 +135,11 @@ def _bound(options: argparse.Namespace) -> socket.socket:
         return bind(options.host, options.port)
     except OSError as error:
         raise OSError(f"at {options.host}:{options.port}: {error}") from error
+
+
+def _cannot_serve(options: argparse.Namespace, error: Exception) -> int:
+    sys.stderr.write(f"cannot serve {options.model or options.files}: {error}\n")
+    return 1
 
 
 def _listening(options: argparse.Namespace, port: int) -> None:
