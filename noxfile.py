@@ -53,7 +53,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def simulations(session: nox.Session) -> None:
-    """Simulate what the gate promises, and write docs/simulations.md."""
+    """Simulate what gate and rollouts promise, and write their pages of docs/; `-- gate` or `-- rollouts` for one."""
     session.run(sys.executable, "-m", "simulations", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
@@ -61,6 +61,12 @@ def simulations(session: nox.Session) -> None:
 def estimators(session: nox.Session) -> None:
     """Make docs/export-table.md, what is exported faithfully; `-- --check`, `-- --data FILE --target COLUMN`."""
     session.run(sys.executable, "-m", "tests.estimators", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(default=False)
+def crashes(session: nox.Session) -> None:
+    """Kill every delivering command at each of its changes; `-- --every rollback` at each file that it touches."""
+    session.run(sys.executable, "-m", "tests.delivery.crash_walk", *session.posargs)
 
 
 @nox.session(default=False)

@@ -96,18 +96,20 @@ def _promises(promises: Iterable[Promise]) -> str:
     lines = []
     for one in promises:
         decided = one.holdouts - one.undecidable
-        better = [_share(share, decided, at_most=alpha) for share, alpha in zip(one.called_better, ALPHAS, strict=True)]
+        better = [
+            share_of(share, decided, at_most=alpha) for share, alpha in zip(one.called_better, ALPHAS, strict=True)
+        ]
         covered = [
-            _share(share, decided, at_least=0.95) for share in (one.covered_without_effect, one.covered_with_effect)
+            share_of(share, decided, at_least=0.95) for share in (one.covered_without_effect, one.covered_with_effect)
         ]
         undecidable = f" ({one.undecidable} undecidable)" if one.undecidable else ""
         lines.append(
             [
                 one.world, one.method, f"{one.holdouts:,}{undecidable}", *better, *covered, f"{one.effect:.3g}",
-                _share(one.power, decided),
+                share_of(one.power, decided),
             ]
         )  # fmt: skip
-    return _table([*heads, "covered, no effect", "covered, effect", "effect", "power"], lines)
+    return table([*heads, "covered, no effect", "covered, effect", "effect", "power"], lines)
 
 
 def _safeguards(safeguards: Mapping[str, Mapping[str, tuple[float, ...]]]) -> str:
@@ -116,27 +118,27 @@ def _safeguards(safeguards: Mapping[str, Mapping[str, tuple[float, ...]]]) -> st
         [world, *(" / ".join(f"{share:.4f}" for share in shares) for shares in alone.values())]
         for world, alone in safeguards.items()
     ]
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _intervals(intervals: Mapping[str, Covered]) -> str:
     lines = [
-        [case, name, *(_share(share, HOLDOUTS, at_least=0.95, error=False) for share in shares)]
+        [case, name, *(share_of(share, HOLDOUTS, at_least=0.95, error=False) for share in shares)]
         for case, covered in intervals.items()
         for name, shares in covered.items()
     ]
-    return _table(["holdouts", "metric", "one model", "difference"], lines)
+    return table(["holdouts", "metric", "one model", "difference"], lines)
 
 
 def _slices(slices: Mapping[tuple[str, float], Blocked], holdouts: int) -> str:
     lines = [
         [
             metric, f"{drop:g}" if drop else "none",
-            _share(one.corrected, holdouts, at_most=1.0 if drop else ALPHA), _share(one.uncorrected, holdouts),
+            share_of(one.corrected, holdouts, at_most=1.0 if drop else ALPHA), share_of(one.uncorrected, holdouts),
         ]
         for (metric, drop), one in slices.items()
     ]  # fmt: skip
-    return _table(["metric", "drop in one slice", "any blocks, corrected", "any blocks, each by itself"], lines)
+    return table(["metric", "drop in one slice", "any blocks, corrected", "any blocks, each by itself"], lines)
 
 
 def _looks(looks: Mapping[tuple[int, str, str], float], holdouts: int) -> str:
@@ -144,17 +146,17 @@ def _looks(looks: Mapping[tuple[int, str, str], float], holdouts: int) -> str:
     lines = []
     for allowed, tactic in dict.fromkeys((allowed, tactic) for allowed, tactic, _ in looks):
         cells = [
-            _share(
+            share_of(
                 looks[allowed, tactic, way], holdouts, error=False,
                 at_most=ALPHA if way != "none" and tactic in promised else 1.0,
             )
             for way in WAYS
         ]  # fmt: skip
         lines.append([str(allowed), tactic, *cells])
-    return _table(["looks", "the challengers", *WAYS.values()], lines)
+    return table(["looks", "the challengers", *WAYS.values()], lines)
 
 
-def _share(share: float, holdouts: int, *, at_most: float = 1.0, at_least: float = 0.0, error: bool = True) -> str:
+def share_of(share: float, holdouts: int, *, at_most: float = 1.0, at_least: float = 0.0, error: bool = True) -> str:
     """The share with its standard error, which is that of the promise where there is one."""
     promise = at_most if at_most < 1 else at_least if at_least > 0 else share
     off = _error(promise, holdouts)
@@ -167,6 +169,6 @@ def _error(share: float, holdouts: int) -> float:
     return sqrt(max(share * (1 - share), 1e-9) / holdouts)
 
 
-def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     rows = [heads, ["---"] * len(heads), *lines]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

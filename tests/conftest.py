@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mlops_ci.adapters.image_parts import CachedParts
+    from tests.azurite import Azurite
     from tests.docker_engine import DockerEngine, ImageRegistry
     from tests.s3 import S3Server
     from tests.stores import Place
@@ -65,6 +66,14 @@ def home(session_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
     from tests.s3 import serve
+
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def azurite() -> Iterator[Azurite]:
+    from tests.azurite import serve
 
     with serve() as server:
         yield server

@@ -41,6 +41,11 @@ def opened(release: str, pull_request: int, head: str = "h1", environment: str =
     return "promotion-opened", said
 
 
+def closed(release: str, pull_request: int, environment: str = "production") -> Entry:
+    said = {"environment": environment, "release": release, "pull_request": pull_request, "reason": "on hold"}
+    return "promotion-closed", said
+
+
 def approved(release: str, by: Sequence[str], pull_request: int, environment: str = "production") -> Entry:
     said = {"environment": environment, "release": release, "pull_request": pull_request, "head": "h1"}
     return "approved", {**said, "by": list(by), "commit": "m1"}

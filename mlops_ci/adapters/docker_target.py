@@ -33,6 +33,7 @@ from mlops_ci.adapters.service_command import service_arguments
 from mlops_ci.core.log_entry import LogEntry
 from mlops_ci.core.records import Release
 from mlops_ci.core.serving import ResourceLimits, ServingConfig
+from mlops_ci.core.traffic import LiveCounts
 from mlops_ci.errors import OutsideError, VerificationError
 from mlops_ci.ports import Console, Instance, RecentRequests, Target
 
@@ -102,17 +103,20 @@ class DockerTarget:
         for container in self._containers.find(self._labels(environment, model, release)):
             self._containers.end(container, grace=STOP_GRACE)
 
-    def route(self, environment: str, model: str, shares: Mapping[str, int]) -> None:
+    def route(self, environment: str, model: str, shares: Mapping[str, int], *, shadow: str | None = None) -> None:
         def address(release: str) -> str | None:
             found = self._containers.find(self._labels(environment, model, release))
             chosen = self._own_first(environment, model, found)
             listens = [one for one in chosen if one.status in ("running", "restarting") and one.port]
             return _url(listens[0]) if listens else None
 
-        self._here.route(environment, model, shares, address)
+        self._here.route(environment, model, shares, address, shadow=shadow)
         if self._formerly is not None:
             for instance in self._formerly.instances(environment, model):
                 self._formerly.stop(environment, model, instance.release)
+
+    def traffic(self, environment: str, model: str) -> Mapping[str, LiveCounts]:
+        return self._here.traffic(environment, model)
 
     def shares(self, environment: str, model: str) -> Mapping[str, int]:
         return self._here.shares(environment, model)

@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlops_ci.errors import OutsideError
@@ -28,9 +28,9 @@ def locked(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
                 holder = path.read_text().strip() or "unknown"
                 raise OutsideError(f"{what} (process {holder})", where=str(path), fix="wait for it, then try again")
             time.sleep(POLL_SECONDS)
-        file.truncate(0)
-        file.write(str(os.getpid()).encode())
-        file.flush()
+        with suppress(OSError):  # a full disk keeps us from saying who we are, not from holding the lock
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
         yield
 
 

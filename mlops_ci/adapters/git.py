@@ -6,22 +6,16 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from mlops_ci.adapters.file_lock import locked
+from mlops_ci.adapters.git_refs import read_refs
+from mlops_ci.adapters.git_tree import NOTHING, File, changed_tree
 from mlops_ci.adapters.processes import run
 from mlops_ci.errors import ConfigurationError, OutsideError
 
-NOTHING = "0" * 40
-"""What Git calls a ref, or a file, that does not exist."""
 LOCK_PATIENCE = 60.0  # seconds; another command's commit takes far less
 TOOLKIT_NAME = "mlops-ci[bot]"
 TOOLKIT_EMAIL = "mlops-ci@localhost"
-
-
-class _File(NamedTuple):
-    mode: str
-    blob: str
 
 
 class GitRepository:
@@ -87,7 +81,7 @@ class GitRepository:
 
         A merge touches what it changes on the branch that it is made on, not all that the merged one did not know of.
         """
-        pathspec = f":(top,glob){self._inside(pattern)}"
+        pathspec = f":(top,glob){self.from_top(pattern)}"
         text = self.git(
             "log", "--all", "--full-history", "--diff-merges=first-parent", "--name-only", "--format=%x00%B%x01",
             "--", pathspec, check=False,
@@ -111,14 +105,22 @@ class GitRepository:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keeps the other commands of mlops-ci from changing the repository. Raises OutsideError after a long wait."""
-        folder = (self._root / self.git("rev-parse", "--git-common-dir")).resolve()
         what = "another command of mlops-ci is changing the repository"
-        with locked(folder / "mlops-ci.lock", what=what, wait=LOCK_PATIENCE):
+        with locked(self._git_folder / "mlops-ci.lock", what=what, wait=LOCK_PATIENCE):
             yield
 
-    def read(self, path: str, *, ref: str) -> bytes | None:
-        done = run(["git", "cat-file", "blob", f"{ref}:{self._inside(path)}"], cwd=self._root, check=False)
+    def read(self, path: str, *, ref: str, from_top: bool = False) -> bytes | None:
+        where = path if from_top else self.from_top(path)
+        done = run(["git", "cat-file", "blob", f"{ref}:{where}"], cwd=self._root, check=False)
         return done.stdout if done.code == 0 else None
+
+    def changed(self, before: str, after: str) -> list[str]:
+        return list(self._changes(before, after))
+
+    def from_top(self, path: str) -> str:
+        if self._prefix is None:
+            self._prefix = self.git("rev-parse", "--show-prefix")
+        return self._prefix + path
 
     def commit_files(
         self,
@@ -130,21 +132,18 @@ class GitRepository:
         author: str = "",
         replace: bool = False,
     ) -> str:
-        changes = {self._inside(path): _File("100644", self._blob(data)) for path, data in files.items()}
+        changes = {self.from_top(path): File("100644", self._blob(data)) for path, data in files.items()}
         with self.exclusive():
             before = self.commit(_ref(branch))
             if before not in (None, onto) and not replace:
-                raise OutsideError(
-                    f"branch {branch} moved from {onto[:12]} to {before and before[:12]} meanwhile",
-                    fix="run the command again",
-                )
+                what = f"branch {branch} moved from {onto[:12]} to {str(before)[:12]} meanwhile"
+                raise OutsideError(what, fix="run the command again")
             return self._commit(changes, branch=branch, before=before, parents=[onto], message=message, author=author)
 
     def merge(self, head: str, *, into: str, message: str, author: str = "") -> str:
         """Merges commit `head` into branch `into` and returns the merge commit, also when it is merged already.
 
-        Whole files are taken from `head`. Where both sides changed the same file since they parted nothing is done,
-        and a ConfigurationError names the files.
+        Whole files are taken from `head`. A ConfigurationError names those that both sides have changed.
         """
         with self.exclusive():
             # A run before this one may have been killed after it had merged.
@@ -169,7 +168,7 @@ class GitRepository:
             top = Path(scratch) / "tree"
             self.git("worktree", "add", "-q", "--detach", str(top), self._require(ref))
             try:
-                yield top / self._inside("")
+                yield top / self.from_top("")
             finally:
                 self.git("worktree", "remove", "--force", str(top), check=False)
 
@@ -182,19 +181,22 @@ class GitRepository:
 
     def replace_ref(self, ref: str, data: bytes, *, before: bytes) -> bool:
         """Keeps `data` under the ref if it still holds `before`; False where it does not."""
-        return (
-            run(["git", "update-ref", ref, self._blob(data), self._blob(before)], cwd=self._root, check=False).code == 0
-        )
+        args = ["git", "update-ref", ref, self._blob(data), self._blob(before)]
+        return run(args, cwd=self._root, check=False).code == 0
 
     def refs(self, prefix: str) -> dict[str, bytes]:
-        """What is kept under the refs below `prefix`, by the ref's name."""
-        names = self.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
-        return {name: run(["git", "cat-file", "blob", name], cwd=self._root).stdout for name in names}
+        """What is kept under the refs below `prefix`, by the ref's name; nothing under one that names no blob."""
+        return read_refs(self._root, prefix)
 
     def git(self, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None, check: bool = True) -> str:
         """What the command prints, without the last newline; with `check=False` a failure is the empty text."""
         done = run(["git", *arguments], cwd=self._root, input=data, env=env, check=check)
         return done.stdout.decode(errors="surrogateescape").rstrip("\n") if done.code == 0 else ""
+
+    @property
+    def _git_folder(self) -> Path:
+        """Git's own folder, which all work trees of the repository share."""
+        return (self._root / self.git("rev-parse", "--git-common-dir")).resolve()
 
     def _require(self, ref: str) -> str:
         commit = self.commit(ref)
@@ -202,24 +204,19 @@ class GitRepository:
             raise ConfigurationError(f"there is no commit {ref}", where=str(self._root), fix="commit your files first")
         return commit
 
-    def _inside(self, path: str) -> str:
-        if self._prefix is None:
-            self._prefix = self.git("rev-parse", "--show-prefix")
-        return self._prefix + path
-
     def _blob(self, data: bytes) -> str:
         return self.git("hash-object", "-w", "--stdin", data=data)
 
-    def _changes(self, base: str, head: str) -> dict[str, _File]:
+    def _changes(self, base: str, head: str) -> dict[str, File]:
         """Each path that differs between two commits, from the repository's top, with what `head` has there."""
         text = self.git("diff-tree", "-r", "-z", "--no-renames", base, head).strip("\0")
         fields = text.split("\0") if text else []
         pairs = zip(fields[::2], fields[1::2], strict=True)
-        return {path: _File(meta.split()[1], meta.split()[3]) for meta, path in pairs}
+        return {path: File(meta.split()[1], meta.split()[3]) for meta, path in pairs}
 
     def _commit(
         self,
-        changes: Mapping[str, _File],
+        changes: Mapping[str, File],
         *,
         branch: str,
         before: str | None,
@@ -230,7 +227,7 @@ class GitRepository:
         shown = branch in (self.branch, "HEAD")
         if shown:
             self._refuse_dirty(changes)
-        tree = self._tree(parents[0], changes)
+        tree = changed_tree(self.git, parents[0], changes)
         lineage = [argument for parent in parents for argument in ("-p", parent)]
         env = {
             "GIT_AUTHOR_NAME": author or TOOLKIT_NAME,
@@ -247,27 +244,23 @@ class GitRepository:
         if moved.code != 0:
             if shown:
                 self._show("HEAD", self._files_at("HEAD", changes))
+            if self.commit(_ref(branch)) == before:  # a lock, a hook, a disk
+                words = moved.stderr.strip() or f"exit code {moved.code}"
+                raise OutsideError(
+                    f"Git does not let branch {branch} move: {words}", where=str(self._root),
+                    fix="mend what Git says, and run the command again",
+                )  # fmt: skip
             raise OutsideError(f"branch {branch} moved while mlops-ci committed to it", fix="run the command again")
         return commit
 
-    def _tree(self, parent: str, changes: Mapping[str, _File]) -> str:
-        """The parent's tree with the changes, made in an index of its own so that the user's stays as it is."""
-        lines = "".join(
-            f"{file.mode if file.blob != NOTHING else '0'} {file.blob}\t{path}\0" for path, file in changes.items()
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.git("read-tree", parent, env=env)
-            self.git("update-index", "-z", "--index-info", data=lines.encode(errors="surrogateescape"), env=env)
-            return self.git("write-tree", env=env)
-
-    def _refuse_dirty(self, changes: Mapping[str, _File]) -> None:
+    def _refuse_dirty(self, changes: Mapping[str, File]) -> None:
         """Raises ConfigurationError where a file is being edited; what it would become by the change is no edit."""
         if not changes:
             return
         top = self.git("rev-parse", "--show-toplevel")
-        how = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
-        text = self.git("-C", top, "status", *how, "--", *changes)
+        text = self.git(
+            "-C", top, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *changes
+        )
         dirty = [entry[3:] for entry in text.split("\0") if entry]
         edited = ", ".join(path for path in dirty if self._in_work_tree(Path(top) / path) != changes[path].blob)
         if edited:
@@ -277,14 +270,14 @@ class GitRepository:
         """The blob that the file would be if it were committed as it is."""
         return self.git("hash-object", "--", str(file)) if file.is_file() else NOTHING
 
-    def _files_at(self, commit: str, paths: Iterable[str]) -> dict[str, _File]:
+    def _files_at(self, commit: str, paths: Iterable[str]) -> dict[str, File]:
         """What the commit has at each of the paths, which are from the repository's top."""
         text = self.git("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
         pairs = [entry.split("\t", 1) for entry in text.split("\0") if entry]
-        found = {path: _File(meta.split()[0], meta.split()[2]) for meta, path in pairs}
-        return {path: found.get(path, _File("0", NOTHING)) for path in paths}
+        found = {path: File(meta.split()[0], meta.split()[2]) for meta, path in pairs}
+        return {path: found.get(path, File("0", NOTHING)) for path in paths}
 
-    def _show(self, commit: str, changes: Mapping[str, _File]) -> None:
+    def _show(self, commit: str, changes: Mapping[str, File]) -> None:
         """Brings the changed files of the work tree and the index to the commit that the branch now shows."""
         top = self.git("rev-parse", "--show-toplevel")
         kept = [path for path, file in changes.items() if file.blob != NOTHING]

@@ -7,17 +7,21 @@ and no substitute for a forge that authenticates people.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from mlops_ci.adapters.git import TOOLKIT_NAME, GitRepository
 from mlops_ci.core.approval import Review
 from mlops_ci.core.digest import canonical_json
-from mlops_ci.errors import ApprovalError, ConfigurationError, NotFoundError, OutsideError
+from mlops_ci.core.shape import misfits
+from mlops_ci.errors import ApprovalError, ConfigurationError, IntegrityError, NotFoundError, OutsideError
 from mlops_ci.ports import Clock, PullRequest
 
 PULLS = "refs/mlops-ci/pulls"
 REVIEWS = "refs/mlops-ci/reviews"
+ATTEMPTS = 20
+"""How often a change of a pull request is tried: each failure is a change by another command."""
 
 
 class LocalForge:
@@ -34,7 +38,9 @@ class LocalForge:
         with self._repository.exclusive():  # else two commands might open one each for the same branch
             open_one = self.open_pull_request(branch)
             if open_one is not None:
-                return self._update(open_one, head=head, base=base, title=title, body=body)
+                return self._change(
+                    open_one.number, lambda pull: replace(pull, head=head, base=base, title=title, body=body)
+                )
             number = max((pull.number for pull in self._pulls()), default=0) + 1
             pull = PullRequest(
                 number=number, title=title, body=body, branch=branch, base=base, head=head, author=TOOLKIT_NAME,
@@ -45,7 +51,13 @@ class LocalForge:
             return pull
 
     def open_pull_request(self, branch: str) -> PullRequest | None:
-        return next((pull for pull in self._pulls() if pull.branch == branch and pull.state == "open"), None)
+        return next((pull for pull in self.open_pull_requests(branch) if pull.branch == branch), None)
+
+    def open_pull_requests(self, prefix: str) -> Sequence[PullRequest]:
+        return [pull for pull in self._pulls() if pull.branch.startswith(prefix) and pull.state == "open"]
+
+    def latest_pull_request(self, branch: str) -> PullRequest | None:
+        return next((pull for pull in reversed(self._pulls()) if pull.branch == branch), None)
 
     def pull_request(self, number: int) -> PullRequest:
         """Raises NotFoundError where there is none of that number."""
@@ -56,7 +68,7 @@ class LocalForge:
 
     def reviews(self, number: int) -> Sequence[Review]:
         blobs = self._repository.refs(f"{REVIEWS}/{number}")
-        return sorted((Review(**json.loads(data)) for data in blobs.values()), key=lambda review: review.time)
+        return sorted((Review(**_read(ref, data, Review)) for ref, data in blobs.items()), key=lambda one: one.time)
 
     def review(self, number: int, *, reviewer: str, commit: str, approve: bool) -> Review:
         """Records what `reviewer` says about `commit`, which has to be what the pull request shows now."""
@@ -94,19 +106,24 @@ class LocalForge:
                 fix="look at what it shows now and approve that",
             )
         commit = self._repository.merge(head, into=pull.base, message=message)
-        self._update(pull, state="merged", merge_commit=commit)
+        self._change(number, lambda pull: replace(pull, state="merged", merge_commit=commit))
         self._repository.delete_branch(pull.branch)
         return commit
 
     def close(self, number: int, *, comment: str) -> None:
         pull = self.pull_request(number)
-        if pull.state == "open":
-            self._update(pull, state="closed", body=f"{pull.body}\n\n{comment}")
+        if pull.state != "open":
+            return
+
+        def closed(now: PullRequest) -> PullRequest:
+            return now if now.state != "open" else replace(now, state="closed", body=f"{now.body}\n\n{comment}")
+
+        if self._change(number, closed).state == "closed":
             self._repository.delete_branch(pull.branch)
 
     def _pulls(self) -> list[PullRequest]:
         """All pull requests, oldest first, each as its branch shows it now."""
-        pulls = [PullRequest(**json.loads(data)) for data in self._repository.refs(PULLS).values()]
+        pulls = [_pull(ref, data) for ref, data in self._repository.refs(PULLS).items()]
         return sorted((self._current(pull) for pull in pulls), key=lambda pull: pull.number)
 
     def _current(self, pull: PullRequest) -> PullRequest:
@@ -123,10 +140,39 @@ class LocalForge:
                 return replace(pull, head=head, state="merged", merge_commit=commit)
         return replace(pull, head=shown)
 
-    def _update(self, pull: PullRequest, **changes: str) -> PullRequest:
-        ref = f"{PULLS}/{pull.number}"
-        before = self._repository.refs(ref)[ref]
-        after = replace(PullRequest(**json.loads(before)), **changes)  # type: ignore[arg-type]  # all are text fields
-        if not self._repository.replace_ref(ref, canonical_json(asdict(after)), before=before):
-            raise OutsideError(f"pull request {pull.number} changed meanwhile", fix="run the command again")
-        return after
+    def _change(self, number: int, change: Callable[[PullRequest], PullRequest]) -> PullRequest:
+        """Keeps what `change` makes of the pull request; it is asked again where another command was faster."""
+        ref = f"{PULLS}/{number}"
+        for _ in range(ATTEMPTS):
+            before = self._repository.refs(ref)[ref]
+            after = change(_pull(ref, before))
+            if self._repository.replace_ref(ref, canonical_json(asdict(after)), before=before):
+                return after
+        raise OutsideError(f"pull request {number} is changed all the time", fix="run the command again")
+
+
+def _pull(ref: str, data: bytes) -> PullRequest:
+    pull = PullRequest(**_read(ref, data, PullRequest))
+    if ref != f"{PULLS}/{pull.number}":
+        raise _spoilt(ref, f"it calls itself number {pull.number}")
+    return pull
+
+
+def _read(ref: str, data: bytes, kind: type) -> Mapping[str, Any]:
+    """What was kept under the ref. Raises IntegrityError where it is no such record."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _spoilt(ref, "it is no JSON") from error
+    faults = misfits(value, kind)
+    if faults:
+        raise _spoilt(ref, "; ".join(faults))
+    return dict(value)
+
+
+def _spoilt(ref: str, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"the local forge cannot read {ref}: {what}",
+        where=ref,
+        fix=f"look at it (git cat-file -p {ref}) and remove it (git update-ref -d {ref}): mlops-ci did not write it so",
+    )

@@ -7,13 +7,17 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_ci.core.layout import checked_path
 from mlops_ci.errors import NotFoundError, OutsideError
+from mlops_ci.ports import Entry
 
 _PARTIAL = ".partial"
 """Where objects are written before they get their name. No path of the store begins with a dot."""
+_MODE = 0o444
+"""Without permission to write, as a guard against editing by hand: an object never changes."""
 _FIXES = {
     errno.EACCES: "let this user write there, or choose another store (MLOPS_STORE or --store)",
     errno.EPERM: "the file system must allow hard links; choose a folder on another one, or an object store",
@@ -28,7 +32,7 @@ _FIXES = {
 
 
 class LocalStore:
-    """An `ObjectStore` below one folder, which comes into being with the first write; before, the store is empty.
+    """A `KeptStore` below one folder, which comes into being with the first write; before, the store is empty.
 
     The object store library's own local store does not flush to the disk, so that after a power cut an object may be
     there and be empty. Here the bytes are flushed before the name appears.
@@ -56,27 +60,42 @@ class LocalStore:
             if file.exists():  # spares a second writing of what is there; the link below decides
                 return False
             _make_folder(file.parent)
-            partial = self._root / _PARTIAL / secrets.token_hex(16)
-            _make_folder(partial.parent)
+            drafts = self._root / _PARTIAL
+            _make_folder(drafts)
             try:
-                _write(partial, data)
-                os.link(partial, file)  # fails where the name is taken, whoever comes second
-            except FileExistsError:
+                if not _put_unnamed(drafts, file, data):
+                    _put_draft(drafts / secrets.token_hex(16), file, data)
+            except FileExistsError:  # the link fails where the name is taken, whoever comes second
                 return False
-            finally:
-                partial.unlink(missing_ok=True)
             _flush_folder(file.parent)
         return True
 
     def list(self, prefix: str) -> list[str]:
         folder = self._file(prefix) if prefix else self._root
         with self._failures("list", folder):
-            return list(_paths_below(str(folder), f"{prefix}/" if prefix else ""))
+            return [path for path, _ in _files_below(str(folder), f"{prefix}/" if prefix else "")]
 
     def folders(self, prefix: str) -> Sequence[str]:
         folder = self._file(prefix) if prefix else self._root
         with self._failures("list", folder):
             return sorted(entry.name for entry in _entries(str(folder)) if entry.is_dir())
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        folder = self._file(prefix) if prefix else self._root
+        with self._failures("list", folder):
+            for path, file in _files_below(str(folder), f"{prefix}/" if prefix else ""):
+                try:
+                    status = file.stat(follow_symlinks=False)
+                except FileNotFoundError:  # deleted since it was listed
+                    continue
+                yield Entry(path=path, size=status.st_size, modified=datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def delete(self, path: str) -> None:
+        file = self._file(path)
+        with self._failures("delete", file):
+            file.unlink(missing_ok=True)
+            if file.parent.is_dir():
+                _flush_folder(file.parent)
 
     def _file(self, path: str) -> Path:
         return self._root / checked_path(path)
@@ -91,9 +110,37 @@ class LocalStore:
             raise OutsideError(f"the store cannot {verb} {file}: {reason}", where=self.url, fix=fix) from error
 
 
-def _write(file: Path, data: bytes) -> None:
-    """Without permission to write, as a guard against editing by hand: an object never changes."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as stream:
+def _put_unnamed(folder: Path, file: Path, data: bytes) -> bool:
+    """Writes a file that has no name, so that a kill leaves nothing, and gives it its name; False where it cannot be.
+
+    Linux has such files, and not on every file system.
+    """
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY, _MODE)
+    except (AttributeError, OSError):
+        return False
+    try:
+        # Python follows the link to the open file only where it is given a folder to begin at, which it then ignores.
+        opened = f"/proc/self/fd/{descriptor}"
+        if not Path(opened).exists():
+            return False
+        _write(os.dup(descriptor), data)
+        os.link(opened, file, src_dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _put_draft(draft: Path, file: Path, data: bytes) -> None:
+    try:
+        _write(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), data)
+        os.link(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
@@ -119,12 +166,13 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _paths_below(folder: str, prefix: str) -> Iterator[str]:
+def _files_below(folder: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Each file with its path in the store."""
     for entry in _entries(folder):
         if entry.is_dir():
-            yield from _paths_below(entry.path, f"{prefix}{entry.name}/")
+            yield from _files_below(entry.path, f"{prefix}{entry.name}/")
         else:
-            yield prefix + entry.name
+            yield prefix + entry.name, entry
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -13,11 +13,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from mlops_ci.adapters.local_store import LocalStore
 from mlops_ci.core.layout import checked_path
 from mlops_ci.errors import ConfigurationError, MlopsError, NotFoundError, OutsideError
+from mlops_ci.ports import Entry
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as RawStore
 
-    from mlops_ci.ports import ObjectStore
+    from mlops_ci.ports import KeptStore
 
 _SCHEMES = "a path, file://, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix"
 _CREDENTIALS = {
@@ -41,7 +42,7 @@ _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "specified bucket does not ex
 _SECRET_KEY = re.compile(r"key|secret|token|password|sas|signature|credential", re.IGNORECASE)
 
 
-def open_store(url: str, *, options: Mapping[str, str] | None = None) -> ObjectStore:
+def open_store(url: str, *, options: Mapping[str, str] | None = None) -> KeptStore:
     """The store at `url`; nothing is read or written yet. `memory://` is an empty one that ends with this process.
 
     `options` are the services' environment variables by their names, of which those that do not concern this store
@@ -85,7 +86,7 @@ def _split(url: str) -> SplitResult:
 
 
 class RemoteStore:
-    """An `ObjectStore` in a bucket or container of a service, below a prefix; or in memory."""
+    """A `KeptStore` in a bucket or container of a service, below a prefix; or in memory."""
 
     def __init__(self, scheme: str, bucket: str, prefix: str, options: Mapping[str, str]) -> None:
         self._scheme = scheme
@@ -137,6 +138,25 @@ class RemoteStore:
         with self._failures(f"list {prefix}"):
             found = obstore.list_with_delimiter(self._raw, checked_path(prefix) if prefix else None)
             return sorted(path.rpartition("/")[2] for path in found["common_prefixes"])
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        import obstore
+
+        with self._failures(f"list {prefix}"):
+            for chunk in obstore.list(self._raw, checked_path(prefix) if prefix else None, chunk_size=1000):
+                for found in chunk:
+                    yield Entry(path=found["path"], size=found["size"], modified=found["last_modified"])
+
+    def delete(self, path: str) -> None:
+        import obstore
+
+        checked_path(path)
+        with self._failures(f"delete {path}"):
+            try:
+                obstore.delete(self._raw, path)
+            except FileNotFoundError as error:
+                if self._bucket_is_missing(error):
+                    raise
 
     def _bucket_is_missing(self, error: Exception) -> bool:
         return self._scheme != "memory" and any(mark in str(error) for mark in _NO_BUCKET)

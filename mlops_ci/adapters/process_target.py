@@ -27,6 +27,7 @@ from mlops_ci.adapters.service_command import MODULE, ModelFiles, service_argume
 from mlops_ci.core.log_entry import LogEntry
 from mlops_ci.core.records import Release
 from mlops_ci.core.serving import ServingConfig
+from mlops_ci.core.traffic import LiveCounts
 from mlops_ci.errors import VerificationError
 from mlops_ci.ports import Console, Instance, RecentRequests
 
@@ -92,12 +93,15 @@ class ProcessTarget:
     def stop(self, environment: str, model: str, release: str) -> None:
         self._end(self._place(environment, model, release))
 
-    def route(self, environment: str, model: str, shares: Mapping[str, int]) -> None:
+    def route(self, environment: str, model: str, shares: Mapping[str, int], *, shadow: str | None = None) -> None:
         def address(release: str) -> str | None:
             port = self._port(self._place(environment, model, release))
             return None if port is None else _url(port)
 
-        self._here.route(environment, model, shares, address)
+        self._here.route(environment, model, shares, address, shadow=shadow)
+
+    def traffic(self, environment: str, model: str) -> Mapping[str, LiveCounts]:
+        return self._here.traffic(environment, model)
 
     def shares(self, environment: str, model: str) -> Mapping[str, int]:
         return self._here.shares(environment, model)

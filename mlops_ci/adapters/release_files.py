@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlops_ci.adapters.file_lock import locked
 from mlops_ci.core.digest import sha256
 from mlops_ci.core.records import Release
 from mlops_ci.errors import IntegrityError, Problem
+
+PATIENCE = 60.0
+_DRAFT = ".draft-"
 
 
 def materialise(folder: Path, release: Release, files: Mapping[str, bytes]) -> Path:
@@ -22,19 +27,24 @@ def materialise(folder: Path, release: Release, files: Mapping[str, bytes]) -> P
     if _is_intact(place, release):
         return place
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder) as name:
+    lock = folder.with_name(f"{folder.name}.lock")
+    with locked(lock, what="another command is at work on the files of releases", wait=PATIENCE):
+        for left in folder.glob(f"{_DRAFT}*"):  # of a command that was killed
+            shutil.rmtree(left)
+        if not _is_intact(place, release):  # by now
+            _put(place, files)
+    return place
+
+
+def _put(place: Path, files: Mapping[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=place.parent) as name:
         draft = Path(name) / "files"
         draft.mkdir()
         for file, data in files.items():
             (draft / file).write_bytes(data)
         if place.exists():
             place.rename(Path(name) / "damaged")
-        try:
-            draft.rename(place)
-        except OSError:
-            if not _is_intact(place, release):  # else another environment has just done the same
-                raise
-    return place
+        draft.rename(place)
 
 
 def _require_digests(release: Release, files: Mapping[str, bytes]) -> None:

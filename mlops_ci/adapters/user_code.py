@@ -7,12 +7,13 @@ import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
+from mlops_ci.adapters.shared_files import shared_digests
 from mlops_ci.errors import ConfigurationError, MlopsError
 
 NOT_CODE = frozenset({"__pycache__", "build", "dist", "environments", "node_modules", "site-packages", "tests", "venv"})
@@ -29,8 +30,8 @@ class PythonUserCode:
         """In another process no session is open yet."""
         return PythonUserCode, ()
 
-    def digests(self, root: Path) -> Mapping[str, str]:
-        return source_digests(root)
+    def digests(self, root: Path, shared: Sequence[str] = ()) -> Mapping[str, str]:
+        return source_digests(root) | shared_digests(root, shared)
 
     def imports(self, root: Path) -> frozenset[str]:
         root = root.resolve()

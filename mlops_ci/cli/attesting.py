@@ -19,7 +19,7 @@ _SHOWN = {True: "ok", False: "FAILED", None: "-"}
 def verify_release(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.adapters.signing_keys import read_public_key
     from mlops_ci.cli.delivery import chosen_release
-    from mlops_ci.cli.packaging import public_key_of
+    from mlops_ci.cli.signing import public_key_of
     from mlops_ci.pipeline.verify_release import verify_release as verify
 
     config = context.config(arguments.model)

@@ -33,10 +33,13 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
+    """One that runs, or where it has `actions` a word before these: `store copy`."""
+
     name: str
     help: str
-    run: Callable[[argparse.Namespace, Context], Outcome]
+    run: Callable[[argparse.Namespace, Context], Outcome] | None = None
     arguments: Sequence[ArgumentsAdder] = field(default_factory=tuple)
+    actions: Sequence[Command] = ()
 
 
 def model_argument(parser: argparse.ArgumentParser) -> None:

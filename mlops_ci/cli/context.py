@@ -24,6 +24,7 @@ from mlops_ci.ports import (
     Explainer,
     Exporter,
     Installation,
+    KeptStore,
     ModelRuntime,
     ObjectStore,
     Target,
@@ -69,9 +70,13 @@ class Context:
 
     @cached_property
     def store(self) -> ObjectStore:
+        return self.open_store()
+
+    def open_store(self, url: str | None = None) -> KeptStore:
+        """The store at the URL, or the one of this command."""
         from mlops_ci.adapters.object_store import open_store
 
-        url = self._store_url or str(self.work / "store")
+        url = url or self._store_url or str(self.work / "store")
         if url.strip() and "://" not in url:
             url = str(self.directory / url)  # relative to -C, as all paths of a command are
         return open_store(url, options=self.environment.store_options)
@@ -82,7 +87,9 @@ class Context:
 
     @cached_property
     def log(self) -> EventLog:
-        return EventLog(self.store, self.clock)
+        from mlops_ci.cli.signing import signing_of
+
+        return EventLog(self.store, self.clock, signing_of(self))
 
     @cached_property
     def repository(self) -> GitRepository:

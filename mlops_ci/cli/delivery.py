@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from mlops_ci.cli.context import Context
-from mlops_ci.cli.packaging import public_key_of
+from mlops_ci.cli.signing import public_key_of
+from mlops_ci.config.loading import committed
 from mlops_ci.config.supported import unsupported
 from mlops_ci.config.types import EnvironmentConfig, ModelConfig
 from mlops_ci.core.records import Release
@@ -15,29 +17,54 @@ from mlops_ci.pipeline.site import Site
 
 
 def site_of(context: Context, config: ModelConfig, name: str) -> Site:
-    """The site of the environment of that name. Raises ConfigurationError naming those there are."""
-    names = [environment.name for environment in config.environments]
+    """The site of the environment of that name. Raises ConfigurationError naming those there are.
+
+    What a release has to pass to come there is as the main branch has it, whatever the work tree says by now.
+    """
     environment = named_environment(config, name)
+    rules = _as_main_has_it(context, config)
+    ruling = rules.environment(name)
+    if ruling is None:  # the main branch does not know the environment yet, so nothing of it is there
+        rules, ruling = config, environment
+    environment = replace(
+        environment, approvals=ruling.approvals, soak=ruling.soak, windows=ruling.windows, freezes=ruling.freezes
+    )
     problems = unsupported(config)
     if problems:
         raise ConfigurationError("mlops.yaml asks for what this version cannot do", problems=problems)
-    position = names.index(name)
     return Site(
         model=config.model,
         environment=environment,
-        before=names[position - 1] if position else None,
+        chain=tuple(each.name for each in rules.environments),
         parity=config.parity,
         verification=config.verification,
         registry=context.registry,
         log=context.log,
         repository=context.repository,
+        forge=context.forge,
         target=context.target(environment, config.serving),
         client=context.client,
         clock=context.clock,
         console=context.console,
         actor=context.actor,
         public_key=public_key_of(config),
+        risk=rules.risk,
     )
+
+
+def _as_main_has_it(context: Context, config: ModelConfig) -> ModelConfig:
+    """The model's configuration on the main branch; the given one where that has no such file.
+
+    Raises ConfigurationError where the file there cannot be used.
+    """
+    repository, path = context.repository, config.path.resolve()
+    if not path.is_relative_to(repository.root):
+        return config
+    place = path.relative_to(repository.root).as_posix()
+    content = repository.read(place, ref=repository.main)
+    if content is None or content == path.read_bytes():
+        return config
+    return committed(content, path=config.path, name=f"{repository.main}:{place}")
 
 
 def named_environment(config: ModelConfig, name: str) -> EnvironmentConfig:

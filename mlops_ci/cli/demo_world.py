@@ -126,6 +126,8 @@ class DemoWorld:
         self.edit("mlops.yaml", BOOSTING, LOGISTIC)
         self.edit("train.py", NOT_IGNORING, IGNORING)
         self._git("init", "-q", "-b", "main")
+        # On one machine Git's configuration says who belongs to the team that the template's CODEOWNERS names.
+        self._git("config", "--add", "mlops-ci.acme/ml-owners.member", "Grace")
         self.commit("A first model of late departures")
 
     def branch(self, name: str, why: str) -> None:

@@ -17,15 +17,21 @@ from mlops_ci.adapters.environment import Environment, read_environment, settle_
 from mlops_ci.cli import (
     asking,
     attesting,
+    auditing,
     backtesting,
     building,
+    comparing,
     inferring,
+    planning,
     releasing,
     reproducing,
+    reviewing,
     running,
     starting,
     steps,
+    storing,
     verifying,
+    verifying_log,
 )
 from mlops_ci.cli.command import Command, Outcome
 from mlops_ci.cli.console import StderrConsole
@@ -36,10 +42,16 @@ from mlops_ci.ports import Console
 COMMANDS: tuple[Command, ...] = (
     *starting.COMMANDS,
     *inferring.COMMANDS,
+    *planning.COMMANDS,
     *steps.COMMANDS,
     *backtesting.COMMANDS,
     *releasing.COMMANDS,
+    *reviewing.COMMANDS,
     *asking.COMMANDS,
+    *auditing.COMMANDS,
+    *comparing.COMMANDS,
+    *verifying_log.COMMANDS,
+    *storing.COMMANDS,
     *reproducing.COMMANDS,
     *building.COMMANDS,
     *verifying.COMMANDS,
@@ -69,14 +81,22 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mlops-ci {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
+    _add_commands(parser, COMMANDS, "command")
+    return parser
+
+
+def _add_commands(parser: argparse.ArgumentParser, added: Sequence[Command], word: str) -> None:
+    commands = parser.add_subparsers(title=f"{word}s", dest=word, metavar=word.upper(), required=True)
+    for command in added:
         child = commands.add_parser(
             command.name,
             help=command.help,
             description=f"{command.help[:1].upper()}{command.help[1:]}.",
             allow_abbrev=False,
         )
+        if command.actions:
+            _add_commands(child, command.actions, "action")
+            continue
         for add in command.arguments:
             add(child)
         common = child.add_argument_group("everywhere")
@@ -87,7 +107,6 @@ def build_parser() -> argparse.ArgumentParser:
         )
         common.add_argument("--store", metavar="URL", help="where artifacts and the log are (default: .mlops/store)")
         child.set_defaults(run=command.run)
-    return parser
 
 
 def execute(arguments: argparse.Namespace, environment: Environment, console: Console) -> Outcome:

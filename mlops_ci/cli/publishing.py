@@ -17,8 +17,9 @@ from mlops_ci.errors import ConfigurationError, ModelGateBlocked
 from mlops_ci.pipeline.desired_state import read_desired
 from mlops_ci.pipeline.evaluate import Evaluation
 from mlops_ci.pipeline.golden import choose_golden
-from mlops_ci.pipeline.promote import open_promotion
-from mlops_ci.pipeline.release import Registration, deploy, evidence_text, package_again, register, released
+from mlops_ci.pipeline.proposal_text import last_verification
+from mlops_ci.pipeline.proposals import declined, open_promotion
+from mlops_ci.pipeline.release import Registration, deploy, package_again, register, released
 from mlops_ci.pipeline.served_card import served_card
 from mlops_ci.pipeline.site import Site
 from mlops_ci.ports import PullRequest
@@ -27,6 +28,7 @@ from mlops_ci.ports import PullRequest
 def release_model(context: Context, config: ModelConfig, *, signing_key: str | None = None) -> Outcome:
     """Judges the candidate of what is committed; releases it where it ships, and says why where it does not."""
     require_committed(context, config)
+    context.log.require_signer(config.model)
     packaging = packaging_of(context, config, signing_key)
     sites = [site_of(context, config, environment.name) for environment in config.environments]
     run = ModelRun(context, config)
@@ -59,40 +61,20 @@ def release_model(context: Context, config: ModelConfig, *, signing_key: str | N
     return _deliver(context, sites, release)
 
 
-def propose_next(context: Context, site: Site | None, release: Release) -> tuple[PullRequest | None, str]:
-    """The promotion to the next environment, if there is one that Git does not name it for; or why it is on hold there.
+def propose_next(site: Site | None, release: Release) -> tuple[PullRequest | None, str]:
+    """The promotion to the next environment, if Git does not name it there yet; or why it is not proposed.
 
-    A hold is no error here: main is released again for many reasons, and none of them is that release.
+    That is no error: main is released again for many reasons, and none of them is that release.
     """
     if site is None:
         return None, ""
     state = site.state()
     if state and release.id in state.holds:
-        return None, state.holds[release.id]
-    return open_promotion(site, context.forge, release, body=promotion_body(context, release)), ""
-
-
-def promotion_body(context: Context, release: Release) -> str:
-    """What a promotion pull request tells the person who has to approve it."""
-    evaluation = release.evidence.get("evaluation")
-    return evidence_text(
-        release,
-        context.registry.get_json(evaluation) if evaluation else None,
-        last_verification(context, release),
-    )
-
-
-def last_verification(context: Context, release: Release, environment: str = "") -> dict[str, Any] | None:
-    """What the release's last verification found, there or anywhere; None where it was never verified."""
-    found = [
-        event.evidence[-1]
-        for event in context.log.read(release.model)
-        if event.kind == "verified"
-        and event.subject["release"] == release.id
-        and environment in ("", event.subject["environment"])
-        and event.evidence
-    ]
-    return dict(context.registry.get_json(found[-1])) if found else None
+        return None, f"where it is on hold: {state.holds[release.id]}"
+    refused = declined(site, release.id)
+    if refused:
+        return None, f"for which people closed pull request {refused.number} (mlops-ci promote proposes it again)"
+    return open_promotion(site, release), ""
 
 
 def require_committed(context: Context, config: ModelConfig) -> None:
@@ -104,7 +86,7 @@ def require_committed(context: Context, config: ModelConfig) -> None:
             f"{repository.branch or 'HEAD'} is checked out, and releases are made from {repository.main}",
             fix=f"git switch {repository.main}",
         )
-    code = [str(config.path.parent / path) for path in context.user_code.digests(config.root)]
+    code = [str(config.path.parent / path) for path in context.user_code.digests(config.root, config.shared)]
     data = [str(config.root / path) for path in context.data.digests(config.data.source, config.root)]
     key = [str(config.root / config.image.public_key)] if config.image and config.image.public_key else []
     dirty = repository.uncommitted([str(config.path), *key, *code, *(path for path in data if "://" not in path)])
@@ -126,8 +108,8 @@ def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outco
     """Deploys to the first environment, verifies there, proposes the next. Each is done once, however often asked."""
     first = sites[0]
     deploy(first, release)
-    pull, hold = propose_next(context, sites[1] if len(sites) > 1 else None, release)
-    verification = last_verification(context, release, first.name)
+    pull, refused = propose_next(sites[1] if len(sites) > 1 else None, release)
+    verification = last_verification(context.registry, context.log, release, first.name)
     value = {
         "model": release.model,
         "version": release.version,
@@ -146,8 +128,8 @@ def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outco
         text += "\n" + "\n".join(check_lines(verification))
     if pull:
         text += f"\npull request {pull.number}: {pull.title}\n  mlops-ci approve {pull.number} --reviewer NAME"
-    if hold:
-        text += f"\nnot proposed for {sites[1].name}, where it is on hold: {hold}"
+    if refused:
+        text += f"\nnot proposed for {sites[1].name}, {refused}"
     return Outcome(value=value, text=text)
 
 

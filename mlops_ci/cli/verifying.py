@@ -1,4 +1,7 @@
-"""`verify` asks the service at any address whether it is a certain release, and well; how a verification is told."""
+"""`verify` asks a service whether it is a certain release, and well; how a verification is told.
+
+At an address it only asks. In an environment the answer goes on record, and what fails there is taken back.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,44 @@ if TYPE_CHECKING:
 
 
 def verify(arguments: argparse.Namespace, context: Context) -> Outcome:
+    return _in_environment(arguments, context) if arguments.environment else _at_address(arguments, context)
+
+
+def _in_environment(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from mlops_ci.cli.delivery import site_of
+    from mlops_ci.pipeline.live_verification import reverify
+
+    if any(item is not None for item in (arguments.release, arguments.model_version)):
+        raise ConfigurationError("--environment verifies what serves there, and no other release", fix="use --url")
+    if any(item is not None for item in (arguments.rate, arguments.duration)):
+        raise ConfigurationError(
+            "--environment verifies under the load that mlops.yaml declares", fix="use --url, or edit `verification`"
+        )
+    config = context.config(arguments.model)
+    found = reverify(site_of(context, config, arguments.environment))
+    verification, change, release = found.verification, found.change, found.release
+    value = {
+        "model": config.model,
+        "version": release.version,
+        **verification.to_json(),
+        "environment": arguments.environment,
+        "recorded": "verified" if verification.ok else "verification-revoked",
+        "change": change.to_json() if change else None,
+        "closed": [pull.number for pull in found.closed],
+    }
+    lines = [_head(release, verification.url, verification.ok), *check_lines(value)]
+    if change is not None:
+        lines.append(f"{arguments.environment} is back on release {(change.release or 'none')[:12]}")
+        if change.revert is not None:
+            lines.append(f"Git names what is on hold until pull request {change.revert} is merged")
+    elif not verification.ok:
+        lines.append(f"there is no release before it that {arguments.environment} could go back to: it keeps serving")
+    lines += [f"pull request {pull.number} is closed: {pull.title}" for pull in found.closed]
+    code = 0 if verification.ok else VerificationError.exit_code
+    return Outcome(value=value, text="\n".join(lines), code=code, problems=verification.problems)
+
+
+def _at_address(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.adapters.http_exchange import Origin
     from mlops_ci.cli.delivery import chosen_release
     from mlops_ci.pipeline.stored import golden_of, signature_of
@@ -84,14 +125,21 @@ def _serves_from_files(context: Context, config: ModelConfig, url: str) -> bool:
     return any(site.url == url for site in sites)
 
 
+def _where(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--url", metavar="URL", help="the service's address, such as http://127.0.0.1:8080; only asks")
+    where.add_argument("--environment", metavar="E", help="what serves there; the answer goes on record, and counts")
+
+
 COMMANDS = (
     Command(
         name="verify",
-        help="ask the service at an address whether it is a release, and answers well, under load too",
+        help="ask a service whether it is a release, and answers well, under load too; in an environment, take back "
+        "what does not",
         run=verify,
         arguments=(
             model_argument,
-            option("--url", required=True, metavar="URL", help="the service's address, such as http://127.0.0.1:8080"),
+            _where,
             release_arguments,
             option("--rate", type=int, metavar="N", help="requests a second (default: verification.rate)"),
             option("--duration", metavar="D", help="of the load, such as 2s (default: verification.duration)"),

@@ -9,13 +9,17 @@ from typing import Any
 
 from mlops_ci.config.diagnostics import complete_diagnostics, with_diagnostics_defaults
 from mlops_ci.config.durations import duration
+from mlops_ci.config.environments import (
+    DEFAULT_ENVIRONMENTS,
+    complete_environment,
+    with_environment_defaults,
+)
 from mlops_ci.config.schema_types import DataSchema
 from mlops_ci.config.search import complete_search, with_search_defaults
 from mlops_ci.config.types import (
-    ApprovalsConfig,
     CardConfig,
     DataConfig,
-    EnvironmentConfig,
+    EventLogConfig,
     FairnessConfig,
     GateConfig,
     GuardrailConfig,
@@ -25,7 +29,6 @@ from mlops_ci.config.types import (
     ParityConfig,
     PrimaryConfig,
     RetrainConfig,
-    RolloutConfig,
     SliceConfig,
     SplitConfig,
     TrainConfig,
@@ -35,10 +38,9 @@ from mlops_ci.config.types import (
     WaiverConfig,
 )
 from mlops_ci.config.vocabulary import DEFAULT_METRIC
-from mlops_ci.core.serving import LogConfig, ResourceLimits, ServingConfig
+from mlops_ci.core.serving import LogConfig, ServingConfig
 
 Values = Mapping[str, Any]
-_ENVIRONMENTS: Values = {"qa": {}, "production": {}}
 _VERIFICATION = {"rate": 20, "duration": "2s", "latency_p99_ms": 250, "error_rate": 0, "memory_mb": 1024}
 _LOG = {"sample": 1.0, "redact": [], "max_mb": 64, "keep": 1}
 
@@ -62,9 +64,12 @@ def complete(value: Values, *, path: Path, schema: DataSchema | None) -> ModelCo
         image=ImageConfig(**image) if image else None,
         verification=_verification(filled["verification"]),
         serving=_serving(filled["serving"], schema),
-        environments=tuple(_environment(name, each) for name, each in filled["environments"].items()),
+        environments=tuple(complete_environment(name, each) for name, each in filled["environments"].items()),
         monitor=_monitor(filled["monitor"]),
         retrain=_retrain(filled["retrain"]),
+        risk=filled["risk"],
+        shared=tuple(filled["shared"]),
+        log=EventLogConfig(**filled["log"]),
     )
 
 
@@ -75,7 +80,7 @@ def with_defaults(value: Values) -> dict[str, Any]:
     """
     task = value["task"]
     strategy = "random" if task == "regression" else "stratified"
-    filled = dict(value) | {
+    filled = {"risk": "normal", "shared": [], "log": {}, **value} | {
         "data": {"features": [], **value["data"]},
         "split": _split_with_defaults({"strategy": strategy} | value.get("split", {}), value["data"]),
         "train": {"params": {}, "engine": "local", "seed": 0, "threads": 2} | value["train"],
@@ -85,8 +90,8 @@ def with_defaults(value: Values) -> dict[str, Any]:
         "parity": {"atol": 1e-5, "max_flips": 0} | value.get("parity", {}),
         "verification": _VERIFICATION | value.get("verification", {}),
         "serving": _serving_with_defaults(value.get("serving", {})),
-        "environments": _environments_with_defaults(
-            value.get("environments", _ENVIRONMENTS), workers=value.get("serving", {}).get("workers", 1)
+        "environments": with_environment_defaults(
+            value.get("environments", DEFAULT_ENVIRONMENTS), workers=value.get("serving", {}).get("workers", 1)
         ),
         "monitor": {"window": "7d", "false_alarms_per_month": 1.0, "min_rows": 200} | value.get("monitor", {}),
         "retrain": {"on": [], "cooldown": "1d"} | value.get("retrain", {}),
@@ -131,23 +136,6 @@ def _gate_with_defaults(gate: Values, metric: str, validation_sets: Sequence[Val
 
 def _serving_with_defaults(serving: Values) -> dict[str, Any]:
     return {"workers": 1, **serving, "log": _LOG | serving.get("log", {})}
-
-
-def _environments_with_defaults(environments: Values, *, workers: int) -> dict[str, Any]:
-    """The first environment takes what is merged, at once; into the others a release is let in, step by step.
-
-    What runs in a container is limited: a core for each worker.
-    """
-    filled = {}
-    for position, (name, environment) in enumerate(environments.items()):
-        approvals = {"from": [], **environment.get("approvals", {})}
-        steps = [10, 50, 100] if position else [100]
-        filled[name] = {"target": "process", "soak": "0s"} | environment
-        filled[name]["approvals"] = {"required": int(position > 0 or bool(approvals["from"])), **approvals}
-        filled[name]["rollout"] = {"steps": steps, "window": "60s"} | environment.get("rollout", {})
-        if filled[name]["target"] != "process":
-            filled[name]["limits"] = {"cpus": workers, "memory_mb": 1024} | environment.get("limits", {})
-    return filled
 
 
 def _data(data: Values, schema: DataSchema | None) -> DataConfig:
@@ -256,25 +244,6 @@ def _serving(serving: Values, schema: DataSchema | None) -> ServingConfig:
             keep=int(log["keep"]),
         ),
     )
-
-
-def _environment(name: str, environment: Values) -> EnvironmentConfig:
-    approvals, rollout, limits = environment["approvals"], environment["rollout"], environment.get("limits")
-    return EnvironmentConfig(
-        name=name,
-        target=environment["target"],
-        approvals=ApprovalsConfig(
-            required=int(approvals["required"]), people=tuple(_person(each) for each in approvals["from"])
-        ),
-        rollout=RolloutConfig(steps=tuple(int(step) for step in rollout["steps"]), window=duration(rollout["window"])),
-        soak=duration(environment["soak"]),
-        limits=ResourceLimits(cpus=float(limits["cpus"]), memory_mb=int(limits["memory_mb"])) if limits else None,
-    )
-
-
-def _person(written: str) -> str:
-    """A user is `ada` however it was written; a team keeps its `@`."""
-    return written if "/" in written else written.removeprefix("@")
 
 
 def _monitor(monitor: Values) -> MonitorConfig:

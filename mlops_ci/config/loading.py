@@ -46,6 +46,17 @@ def load(path: Path, *, root: Path | None = None, drafting: bool = False) -> Mod
     return complete(checked.document.value, path=path, schema=schema)
 
 
+def committed(data: bytes, *, path: Path, name: str) -> ModelConfig:
+    """The configuration that a commit has of the file at `path`, without its data schema; `name` is for people.
+
+    Raises ConfigurationError with every problem.
+    """
+    checked = validate(parse(data, name), schema=MODEL_SCHEMA, rules=MODEL_RULES, free=_FREE)
+    if checked.problems:
+        raise _unusable(name, checked.problems)
+    return complete(checked.document.value, path=path, schema=None)
+
+
 def load_policy(path: Path, model: Path, *, root: Path) -> GateConfig:
     """The gate that the file at `path` declares for the model whose `mlops.yaml` is at `model`.
 

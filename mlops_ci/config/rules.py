@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from itertools import combinations, pairwise
+from itertools import combinations
 from keyword import iskeyword
 from typing import Any
 
 from mlops_ci.config.document import Complaint, KeyPath
 from mlops_ci.config.durations import duration
+from mlops_ci.config.environments import ENVIRONMENT_RULES
 from mlops_ci.config.search import SEARCH_RULES
 from mlops_ci.config.vocabulary import FAIRNESS_METRICS, LIMITED_ONLY, METRICS
 from mlops_ci.config.wording import choice, shown
@@ -169,50 +170,6 @@ def entrypoints_are_importable_names(model: Values) -> Iterator[Complaint]:
             yield Complaint(path=(section, key), what=what, fix=fix)
 
 
-def rollouts_rise_to_all_traffic(model: Values) -> Iterator[Complaint]:
-    for name, environment in _mapping(model, "environments").items():
-        steps = _mapping(environment or {}, "rollout").get("steps")
-        if not steps or None in steps:
-            continue
-        path = ("environments", name, "rollout", "steps")
-        if any(before >= after for before, after in pairwise(steps)):
-            what = f"{shown(path)} {steps} does not rise from step to step"
-            yield Complaint(path=path, what=what, fix="put the steps in rising order, each once")
-        elif steps[-1] != 100:
-            what = f"{shown(path)} {steps} does not end at 100, so the release would never take over"
-            yield Complaint(path=path, what=what, fix="add 100 as the last step")
-
-
-def containers_have_an_image(model: Values) -> Iterator[Complaint]:
-    for name, environment in _mapping(model, "environments").items():
-        target = (environment or {}).get("target")
-        if target not in (None, "process") and "image" not in model:
-            path = ("environments", name, "target")
-            what = f"{shown(path)} is '{target}', and there is no image to run"
-            yield Complaint(path=path, what=what, fix="add a section `image:`, or write target: process")
-
-
-def limits_can_be_kept(model: Values) -> Iterator[Complaint]:
-    for name, environment in _mapping(model, "environments").items():
-        given = environment or {}
-        if given.get("limits") is not None and given.get("target", "process") == "process":
-            path = ("environments", name, "limits")
-            what = f"{shown(path)} limits a process of this machine, which nothing would keep to them"
-            yield Complaint(path=path, what=what, fix="write target: docker, or remove the limits")
-
-
-def approvals_can_be_given(model: Values) -> Iterator[Complaint]:
-    for name, environment in _mapping(model, "environments").items():
-        approvals = _mapping(environment or {}, "approvals")
-        required, people = approvals.get("required") or 0, approvals.get("from") or ()
-        # How many belong to a team is not known here.
-        users = {person.removeprefix("@") for person in people if person is not None and "/" not in person}
-        if people and None not in people and len(users) == len(people) < required:
-            path = ("environments", name, "approvals", "required")
-            what = f"{shown(path)} is {required}, but `from` names only {len(users)}"
-            yield Complaint(path=path, what=what, fix="name more people, or require fewer")
-
-
 def waivers_end_on_a_day(model: Values) -> Iterator[Complaint]:
     for path, waiver in _items(model, "gate", "waivers"):
         expires = waiver.get("expires")
@@ -249,10 +206,7 @@ MODEL_RULES = (
     columns_play_one_part,
     source_is_within_reach,
     entrypoints_are_importable_names,
-    rollouts_rise_to_all_traffic,
-    containers_have_an_image,
-    limits_can_be_kept,
-    approvals_can_be_given,
+    *ENVIRONMENT_RULES,
     waivers_end_on_a_day,
     windows_have_a_length,
     loads_come_to_an_end,

@@ -20,10 +20,3 @@ def _deploy(config: ModelConfig) -> Iterator[tuple[str, str]]:
         if environment.target not in ("process", "docker"):
             fix = "write target: process or target: docker, or remove the key"
             yield f"environments.{environment.name}.target is '{environment.target}'", fix
-    # `release` deploys to the first environment at once; to ignore what it asks for would be to fail open.
-    first = config.environments[0]
-    fix = "put an environment before it, or leave both out"
-    if first.approvals.required:
-        yield f"environments.{first.name} is the first and asks for approvals", fix
-    if first.soak:
-        yield f"environments.{first.name} is the first and asks for a soak", fix

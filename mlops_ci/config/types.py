@@ -11,11 +11,13 @@ from typing import Any, Literal
 from mlops_ci.config.diagnostics import DiagnosticsConfig
 from mlops_ci.config.schema_types import DataSchema
 from mlops_ci.config.search_types import SearchConfig
+from mlops_ci.core.calendar import Freeze, Window
 from mlops_ci.core.serving import ResourceLimits, ServingConfig
 from mlops_ci.core.signature import Task
 from mlops_ci.core.spending import Spending
 
 SplitStrategy = Literal["random", "stratified", "group", "time"]
+Risk = Literal["normal", "high"]
 TargetKind = Literal["process", "docker", "kubernetes", "terraform"]
 
 
@@ -177,17 +179,40 @@ class VerificationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalsConfig:
+    """How many people have to agree: `required`, and `high_risk` where the model is marked as such."""
+
     required: int
     people: tuple[str, ...]
-    """`from` in the file: users (`ada`) and teams (`@acme/ml-owners`); empty means anybody but the author."""
+    """`from` in the file: users (`ada`) and teams (`@acme/ml-owners`); empty: the owners, or anybody but the author."""
+    high_risk: int = 2
+
+    def needed(self, risk: Risk) -> int:
+        return self.high_risk if risk == "high" else self.required
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbConfig:
+    """The new release keeps `share` per cent of the traffic for `duration`, to be compared with the other."""
+
+    share: int
+    duration: timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutConfig:
-    """`steps` are the new release's shares of traffic in per cent; the last is 100."""
+    """`steps` are the new release's shares of traffic in per cent; the last is 100.
+
+    A step lasts for `window`, and on until the release has had `min_requests` live ones, but not beyond `deadline`
+    (one that is shorter than the window counts as the window). `shadow` is how long it gets copies only before that.
+    """
 
     steps: tuple[int, ...]
     window: timedelta
+    min_requests: int = 0
+    deadline: timedelta = timedelta(0)
+    shadow: timedelta = timedelta(0)
+    ab: AbConfig | None = None
+    false_aborts: float = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,10 +222,20 @@ class EnvironmentConfig:
     approvals: ApprovalsConfig
     rollout: RolloutConfig
     soak: timedelta
+    windows: tuple[Window, ...] = ()
+    """When releases may come in; empty means at any time."""
+    freezes: tuple[Freeze, ...] = ()
     limits: ResourceLimits | None = None
     """None where the target has no way to keep to them: a process of this machine."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Further keys that belong to the target, as written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventLogConfig:
+    """`public_key` is a path relative to the model's root: where there is one, events have to be signed by its key."""
+
+    public_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +279,10 @@ class ModelConfig:
     environments: tuple[EnvironmentConfig, ...]
     monitor: MonitorConfig
     retrain: RetrainConfig
+    risk: Risk = "normal"
+    shared: tuple[str, ...] = ()
+    """Files, folders and patterns, relative to `root`, that the model is made from besides its own folder and data."""
+    log: EventLogConfig = EventLogConfig()
 
     def environment(self, name: str) -> EnvironmentConfig | None:
         return next((environment for environment in self.environments if environment.name == name), None)

@@ -6,17 +6,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from mlops_ci.core.digest import canonical_json, sha256
+from mlops_ci.core.event_signatures import Key, signature_fault
 from mlops_ci.core.events import KINDS, NO_EVENT, Event
-from mlops_ci.core.layout import events_folder, is_digest, numbered_path
+from mlops_ci.core.layout import event_path, is_digest
 from mlops_ci.core.shape import misfits
 from mlops_ci.core.subjects import subject_misfits
 from mlops_ci.errors import Problem
 
-_TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z")
-_TRAILER = re.compile(r"^Mlops-Log: ([1-9][0-9]{0,17}) ([0-9a-f]{64})\s*$", re.MULTILINE)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_TRAILER = re.compile(r"^Mlops-Log: (?:(\S+) )?([1-9][0-9]{0,17}) ([0-9a-f]{64})\s*$", re.MULTILINE)
 _RESTORE = "restore the object from a backup or an older version of the bucket; the log is never mended in place"
 
 
@@ -27,10 +29,9 @@ class Anchor:
     number: int
     digest: str
 
-    @property
-    def trailer(self) -> str:
+    def trailer(self, model: str) -> str:
         """The line that carries this anchor in a commit message."""
-        return f"Mlops-Log: {self.number} {self.digest}"
+        return f"Mlops-Log: {model} {self.number} {self.digest}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,28 +43,38 @@ class Chain:
     problems: tuple[Problem, ...]
 
 
-def anchors_in(text: str) -> list[Anchor]:
-    """The anchors that commit messages carry as trailers, in the order in which they stand.
+def anchors_in(text: str, model: str) -> list[Anchor]:
+    """The anchors of the model's log that commit messages carry as trailers, in the order in which they stand.
 
-    >>> anchors_in("Promote 3f2c\\n\\nMlops-Log: 2 " + "a" * 64)[0].number
+    Trailers of the first versions name no model; they count for the model whose file their commit touches.
+
+    >>> anchors_in("Promote 3f2c\\n\\nMlops-Log: late 2 " + "a" * 64, "late")[0].number
     2
     """
-    return [Anchor(number=int(number), digest=digest) for number, digest in _TRAILER.findall(text)]
+    found = _TRAILER.findall(text)
+    return [Anchor(number=int(number), digest=digest) for name, number, digest in found if name in {"", model}]
 
 
 def read_chain(
-    model: str, objects: Mapping[int, bytes], *, after: Event | None = None, anchors: Sequence[Anchor] = ()
+    model: str,
+    objects: Mapping[int, bytes],
+    *,
+    after: Event | None = None,
+    anchors: Sequence[Anchor] = (),
+    key: Key | None = None,
 ) -> Chain:
     """Reads the events that follow `after` (None: all of the log) and finds everything that is not as it was written.
 
     `objects` holds the bytes of each event by its number. Without an anchor the newest event is only as good as its
-    store: nothing in the log says what it was, nor that there were more.
+    store: nothing in the log says what it was, nor that there were more. With a `key` every event from the first signed
+    one on has to be signed by it.
     """
     first = after.number + 1 if after else 1
     link = after.digest if after else NO_EVENT
     digests = {first - 1: link}
     numbers = {link: first - 1}
     last, time = first - 1, after.time if after else ""
+    signed = after is not None and after.signature is not None
     events: list[Event] = []
     problems: list[Problem] = []
 
@@ -76,9 +87,13 @@ def read_chain(
                 faults.append(_wrong_link(event, numbers.get(event.previous)))
             if event.time < time:
                 faults.append(f"its time {event.time} is earlier than {time} of an event before it")
+            if key is not None and (fault := signature_fault(event, key, required=signed)):
+                faults.append(fault)
+            signed = signed or event.signature is not None
             events.append(event)
             time = max(time, event.time)
-        problems += [Problem(where=_path(model, number), what=fault, fix=_RESTORE) for fault in faults]
+        if faults:
+            problems += [Problem(where=event_path(model, number), what=fault, fix=_RESTORE) for fault in faults]
         last, digests[number] = number, sha256(objects[number])
         numbers.setdefault(digests[number], number)
 
@@ -89,7 +104,7 @@ def read_chain(
 def _read_event(model: str, number: int, raw: bytes) -> tuple[Event | None, list[str]]:
     """The event, unless the bytes hold none, and what is wrong with it taken by itself."""
     try:
-        value: Any = json.loads(raw)
+        value: Any = json.loads(raw.decode())
         canonical = canonical_json(value)
     except (ValueError, RecursionError) as error:
         return None, [f"is not JSON ({str(error)[:100]})"]
@@ -108,24 +123,29 @@ def _read_event(model: str, number: int, raw: bytes) -> tuple[Event | None, list
         return None, faults
     if raw != canonical:
         faults.append("is not in the one spelling that mlops-ci writes: somebody has edited it")
+    if event.signature is None and "signature" in value:
+        faults.append("has an empty signature, which mlops-ci never writes")
     if event.number != number:
         faults.append(f"calls itself event {event.number}: it was moved, copied or renumbered")
     if event.model != model:
         faults.append(f"belongs to the model {event.model[:80]!r}")
-    if not _TIME.fullmatch(event.time):
+    if not _is_time(event.time):
         faults.append(f"has the time {event.time[:80]!r}, which is not UTC with microseconds")
     if not (is_digest(event.previous) and all(is_digest(digest) for digest in event.evidence)):
         faults.append("names something as a digest that is none")
     return event, faults
 
 
-def _path(model: str, number: int) -> str:
-    return numbered_path(events_folder(model), number)
+def _is_time(text: str) -> bool:
+    try:
+        return _TIME.fullmatch(text) is not None and bool(datetime.fromisoformat(text))
+    except ValueError:  # the 39th of a month
+        return False
 
 
 def _gap(model: str, first: int, last: int) -> Problem:
     what = "is missing" if first == last else f"and all events up to {last} are missing"
-    return Problem(where=_path(model, first), what=f"{what}, and later events are there", fix=_RESTORE)
+    return Problem(where=event_path(model, first), what=f"{what}, and later events are there", fix=_RESTORE)
 
 
 def _wrong_link(event: Event, follows: int | None) -> str:
@@ -147,5 +167,5 @@ def _against(anchors: Sequence[Anchor], digests: Mapping[int, str], model: str) 
             what = f"is missing: an anchor from outside the log names it ({anchor.digest})"
         else:
             what = f"has the digest {found}, but an anchor from outside the log says {anchor.digest}: it was rewritten"
-        problems.append(Problem(where=_path(model, anchor.number), what=what, fix=_RESTORE))
+        problems.append(Problem(where=event_path(model, anchor.number), what=what, fix=_RESTORE))
     return problems

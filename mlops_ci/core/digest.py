@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical_json(value: Any) -> bytes:
     """The one spelling of a JSON value: sorted keys, no white space, UTF-8, newline at the end; NaN is a ValueError.
@@ -13,8 +15,7 @@ def canonical_json(value: Any) -> bytes:
     >>> canonical_json({"b": 1, "a": [True, None]})
     b'{"a":[true,null],"b":1}\\n'
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+    return _CANONICAL.encode(value).encode() + b"\n"
 
 
 def sha256(data: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from mlops_ci.errors import ConfigurationError
 
@@ -78,6 +79,18 @@ def events_folder(model: str) -> str:
     return f"events/{checked_name(model)}"
 
 
+def event_path(model: str, number: int) -> str:
+    return numbered_path(events_folder(model), number)
+
+
+def packs_folder(model: str) -> str:
+    return f"packs/{checked_name(model)}"
+
+
+def pack_path(model: str, number: int) -> str:
+    return f"{packs_folder(model)}/{number}.jsonl"
+
+
 def numbered_path(folder: str, number: int) -> str:
     return f"{folder}/{number}.json"
 
@@ -90,3 +103,61 @@ def number_in(path: str) -> int | None:
     """
     found = _NUMBERED.fullmatch(path.rpartition("/")[2])
     return int(found[1]) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What a path of the store is for. `group` is the model, or the holdout of a look; `name` is the last part."""
+
+    kind: str
+    group: str
+    name: str
+
+
+_NAME_PATTERN, _DIGEST_PATTERN = _NAME.pattern, _DIGEST.pattern
+_PLACES = {
+    "blob": r"blobs/sha256/(?P<group>[0-9a-f]{2})/(?P<name>(?P=group)[0-9a-f]{62})",
+    "release": rf"releases/(?P<group>)(?P<name>{_DIGEST_PATTERN})\.json",
+    "look": rf"looks/(?P<group>{_DIGEST_PATTERN})/(?P<name>{_DIGEST_PATTERN})\.json",
+    **{
+        kind: rf"{folder}/(?P<group>{_NAME_PATTERN})/(?P<name>{name})\.json"
+        for kind, folder, name in (
+            ("candidate", "candidates", _DIGEST_PATTERN),
+            ("version", "versions", "[1-9][0-9]{0,17}"),
+            ("evaluation", "evaluations", _DIGEST_PATTERN),
+            ("event", "events", "[1-9][0-9]{0,17}"),
+        )
+    },
+    "pack": r"packs/(?P<group>)(?P<name>.+)",
+    "mark": r"(?:condemned|decided)/(?P<group>)(?P<name>.+)",
+}
+FOLDERS = {
+    **{"blob": "blobs", "candidate": "candidates", "version": "versions", "release": "releases"},
+    **{"evaluation": "evaluations", "look": "looks", "event": "events"},
+}
+"""The folder of each kind, in the order in which a store is copied: nothing comes before what it names.
+
+`packs` (a cache of the log) and the marks of `store gc` are not among them: they belong to one store.
+"""
+
+
+def place_of(path: str) -> Place | None:
+    """What the path is for; None where nothing of ours is kept under such a name.
+
+    >>> place_of("versions/m/3.json"), place_of("versions/m/03.json")
+    (Place(kind='version', group='m', name='3'), None)
+    """
+    for kind, pattern in _PLACES.items():
+        if found := re.fullmatch(pattern, path):
+            return Place(kind=kind, group=found["group"], name=found["name"])
+    return None
+
+
+def condemned_path(path: str) -> str:
+    """Where `store gc` marks an object that nothing names."""
+    return f"condemned/{checked_path(path)}"
+
+
+def decided_path(path: str) -> str:
+    """Where it is decided, by whoever comes first, whether a condemned object is kept or goes."""
+    return f"decided/{checked_path(path)}"

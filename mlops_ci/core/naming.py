@@ -14,5 +14,13 @@ def shown_name(name: object) -> str:
     'a\\nb\\x1b[31m'
     """
     text = str(name)
-    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)
+    return one_line(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+
+
+def one_line(text: str) -> str:
+    r"""The text without what would break a line or what a terminal would obey.
+
+    >>> one_line("slow\n and wrong")
+    'slow\\n and wrong'
+    """
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -1,221 +1,191 @@
-"""One step of a rollout: does the new release behave on live traffic as stable does, and as it was evaluated?"""
+"""A rollout as a state machine: from what is seen at a stage to wait, continue, finish or abort.
+
+Nothing here asks, waits or routes: whoever drives a rollout (`pipeline.rollout`) does what the stage says, looks as
+often as it likes, and hands what came since the look before to `look`. `docs/rollout.md` has the states and the tests.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import exp, inf, lgamma, log, log1p
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from math import inf, isnan
+from typing import Any, Literal, Self, get_args
 
-import numpy as np
+from mlops_ci.core.answers import Replay
+from mlops_ci.core.rollout_evidence import TESTS, Counted, Evidence, Standard
+from mlops_ci.core.rollout_plan import Plan, Stage
+from mlops_ci.core.rollout_reasons import not_judged, reasons_against
+from mlops_ci.core.traffic import LiveCounts
 
-from mlops_ci.core.predictions import FloatArray, Predictions
-
-P99_REQUESTS = 500
-"""With fewer requests the 99th percentile is the luck of a handful of them, and the median is compared instead."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Traffic:
-    """The live requests that one release got, how many it failed (5xx, no answer), and milliseconds of the rest."""
-
-    requests: int
-    errors: int
-    latencies: Sequence[float]
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.errors <= self.requests:
-            raise ValueError(f"{self.errors} errors in {self.requests} requests")
+Outcome = Literal["wait", "continue", "finish", "abort"]
+OVER = ("finish", "abort")
+SLOW_FLOOR_MS = 20.0
+"""Below this nobody minds."""
+SLOW_FACTOR = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replay:
-    """Rows that both were asked and stable answered well: how many the new release failed, and how many differ.
+class Seen:
+    """What came since the look before, and how many `seconds` this stage has lasted (less than 0, NaN: none).
 
-    The same counts of the evaluation's holdout say what is to be expected.
+    `golden` lists what is wrong with the new release's answers to the golden rows, `()` for nothing; None where they
+    were not asked now. `known` is what needs no test: a drill that failed, a service that died. `unheard` says what
+    could not be looked at.
     """
 
-    rows: int
-    failed: int
-    differing: int
-
-    def __post_init__(self) -> None:
-        if min(self.failed, self.differing) < 0 or self.failed + self.differing > self.rows:
-            raise ValueError(f"{self.failed} rows failed and {self.differing} differ of {self.rows}")
+    seconds: float
+    new: LiveCounts = field(default_factory=LiveCounts)
+    stable: LiveCounts = field(default_factory=LiveCounts)
+    replay: Replay = field(default_factory=Replay)
+    golden: tuple[str, ...] | None = None
+    known: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepEvidence:
-    """`golden` lists what is wrong with the new release's answers to the golden rows; None: they were not asked."""
+class RolloutState:
+    """Where a rollout is, and all that speaks for and against the new release so far.
 
-    new: Traffic
-    stable: Traffic
-    replay: Replay
-    expected: Replay | None
-    golden: Sequence[str] | None
+    `expected` is the comparison of the evaluated rows (of no rows: nobody knows), `bound` what is slow, in
+    milliseconds (None: the router cannot tell), `classes` a classifier's. `outcome` is that of the last look.
+    """
+
+    plan: Plan
+    expected: Replay
+    bound: float | None
+    classes: tuple[str, ...]
+    evidence: Evidence
+    position: int = 0
+    outcome: Outcome = "continue"
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def stage(self) -> Stage:
+        """The one that it is in, or was in when it ended."""
+        return self.plan.stages[self.position]
+
+    @property
+    def share(self) -> int:
+        """What the new release shall have of the live traffic now, but for the moment of the drill."""
+        if self.outcome in OVER:
+            return 100 if self.outcome == "finish" else 0
+        return 0 if self.stage.kind == "drill" else self.stage.share
+
+    @property
+    def standard(self) -> Standard:
+        """What the new release is held against."""
+        alpha = self.plan.false_aborts / TESTS
+        return Standard(expected=self.expected, bound=self.bound, classes=self.classes, alpha=alpha)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Raises ValueError where this is no state of a rollout."""
+        try:
+            parts = {
+                "plan": Plan.from_json(value["plan"]),
+                "expected": Replay.from_json(value["expected"]),
+                "evidence": Evidence.from_json(value["evidence"]),
+                "classes": tuple(value["classes"]),
+                "reasons": tuple(value["reasons"]),
+            }
+            state = cls(**{**value, **parts})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no state of a rollout: {error!r}") from error
+        if state.outcome not in get_args(Outcome) or not 0 <= state.position < len(state.plan.stages):
+            raise ValueError(f"no state of a rollout: {state.outcome} at stage {state.position}")
+        return state
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """When a step is aborted; see docs/rollout.md.
+class Decision:
+    """`share` is what the new release gets from now on; `reasons` are there exactly where the outcome is to abort.
 
-    `alpha` is the risk that one comparison aborts a good release, `min_requests` what each side needs before a
-    comparison counts as evidence. `error_share` is what the new release may fail where stable has no traffic to compare
-    with. Latency aborts beyond `latency_factor` times stable's and beyond `latency_floor_ms` (below which nobody
-    minds), other answers where they are more frequent than expected by more than `disagreement`.
+    `insufficient` says what could not be judged at the stage that was looked at, which is no pass but is said.
     """
 
-    alpha: float = 0.001
-    min_requests: int = 100
-    error_share: float = 0.01
-    latency_factor: float = 2.0
-    latency_floor_ms: float = 20.0
-    disagreement: float = 0.1
+    state: RolloutState
+    outcome: Outcome
+    share: int
+    reasons: tuple[str, ...] = ()
+    insufficient: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepDecision:
-    """`reasons` say what aborts the rollout; `insufficient` what could not be judged, which is no pass but is said."""
-
-    outcome: Literal["continue", "finish", "abort"]
-    reasons: tuple[str, ...]
-    insufficient: tuple[str, ...]
-
-
-def decide_step(evidence: StepEvidence, *, last: bool, limits: Limits | None = None) -> StepDecision:
-    """Whether to abort, or to go on to the next step, or, after the `last`, to finish.
-
-    Where live traffic is too little for a comparison, the golden rows alone decide, and `insufficient` says so; where
-    these were not asked either, nothing speaks for the release and the step is aborted.
-    """
-    limits = limits or Limits()
-    reasons = [f"golden rows: {problem}" for problem in evidence.golden or ()]
-    reasons += _errors(evidence, limits) + _latency(evidence, limits) + _answers(evidence, limits)
-    insufficient = _insufficient(evidence, limits)
-    if insufficient and evidence.golden is None:
-        reasons.append("neither live traffic nor the golden rows say how the new release behaves")
-    outcome: Literal["continue", "finish", "abort"] = "abort" if reasons else "finish" if last else "continue"
-    return StepDecision(outcome=outcome, reasons=tuple(reasons), insufficient=tuple(insufficient))
-
-
-def compare_answers(stable: Predictions, new: Predictions, *, tolerance: float) -> Replay:
-    """Counts the rows in which the answers differ: another label, or a value further off than `tolerance`.
-
-    A row that stable did not answer with finite numbers is left out; one that only the new release did not is failed.
-    Raises ValueError where the answers are not of the same rows.
-    """
-    if len(stable) != len(new):
-        raise ValueError(f"stable answered {len(stable)} rows and the new release {len(new)}")
-    answered = np.isfinite(stable.scores).all(axis=1)
-    fine = answered & np.isfinite(new.scores).all(axis=1)
-    if stable.labels is not None and new.labels is not None:
-        differs = np.not_equal(stable.labels, new.labels).astype(np.bool_)
-    else:
-        differs = _distances(stable, new) > tolerance
-    return Replay(rows=int(answered.sum()), failed=int((answered & ~fine).sum()), differing=int((fine & differs).sum()))
-
-
-def usual_distance(stable: Predictions, new: Predictions) -> float:
-    """The tolerance for `compare_answers`, from the holdout: 95 % of a regressor's finite values are no further apart.
-
-    A classifier's is zero: there labels are compared.
-    """
-    if stable.labels is not None:
-        return 0.0
-    distances = _distances(stable, new)
-    distances = distances[np.isfinite(distances)]
-    return float(np.quantile(distances, 0.95)) if len(distances) else 0.0
-
-
-def excess_p_value(new_count: int, new_total: int, old_count: int, old_total: int) -> float:
-    """How likely the new side has so many of all counts, or more, where both sides are alike: one-sided, exact.
-
-    The upper tail of the hypergeometric distribution (Fisher 1935), good at any number.
-    """
-    marked, drawn, total = new_count + old_count, new_total, new_total + old_total
-    ways = _log_choose(total, drawn)
-    upper = min(marked, drawn)
-    terms = (
-        exp(_log_choose(marked, k) + _log_choose(total - marked, drawn - k) - ways) for k in range(new_count, upper + 1)
+def begin(
+    plan: Plan, *, expected: Replay | None = None, stable: LiveCounts | None = None, classes: Sequence[str] = ()
+) -> RolloutState:
+    """At the first stage, with `stable` what the router counted of the stable release before the rollout."""
+    return RolloutState(
+        plan=plan,
+        expected=expected or Replay(),
+        bound=slow_bound(stable or LiveCounts()),
+        classes=tuple(classes),
+        evidence=Evidence().at_next_stage(len(plan.stages)),
     )
-    return min(sum(terms), 1.0)
 
 
-def share_p_value(count: int, total: int, share: float) -> float:
-    """How likely so large a count, or a larger one, is where the true share is `share`: one-sided, exact binomial."""
-    if not 0 < share < 1:
-        return float(count == 0 or share >= 1)
-    terms = (exp(_log_choose(total, k) + k * log(share) + (total - k) * log1p(-share)) for k in range(count, total + 1))
-    return min(sum(terms), 1.0)
+def look(state: RolloutState, seen: Seen) -> Decision:
+    """Takes in what was seen, and says how to go on. What is over stays as it is, whatever is seen."""
+    if state.outcome in OVER:
+        return Decision(state=state, outcome=state.outcome, share=state.share, reasons=state.reasons)
+    stage = state.stage
+    evidence = _with(state, seen)
+    unjudged = [] if stage.kind == "drill" else not_judged(evidence, state.standard, stage)
+    reasons = [*seen.known, *(f"golden rows: {problem}" for problem in seen.golden or ())]
+    reasons += reasons_against(evidence, state.standard)
+    passed = 0.0 if isnan(seen.seconds) else max(seen.seconds, 0.0)
+    asked = evidence.new_here.requests
+    complete = passed >= stage.seconds and asked >= stage.requests
+    if not reasons and complete and unjudged and not evidence.golden and stage.kind != "shadow":
+        reasons.append("neither live traffic nor the golden rows say how the new release behaves")
+    if not reasons and not complete and passed >= stage.deadline:
+        reasons.append(f"{asked} live requests in {passed:.0f} s at {stage.share} %, fewer than {stage.requests}")
+    state = replace(state, evidence=evidence)
+    if reasons:
+        state = replace(state, outcome="abort", reasons=tuple(reasons))
+    elif complete:
+        state = _next(state)
+    else:
+        state = replace(state, outcome="wait")
+    insufficient = (*unjudged, *seen.unheard)
+    return Decision(
+        state=state, outcome=state.outcome, share=state.share, reasons=state.reasons, insufficient=insufficient
+    )
 
 
-def _errors(evidence: StepEvidence, limits: Limits) -> list[str]:
-    new, stable = evidence.new, evidence.stable
-    seen = f"{new.errors} of {new.requests} live requests failed"
-    if excess_p_value(new.errors, new.requests, stable.errors, stable.requests) <= limits.alpha:
-        return [f"{seen}, and {stable.errors} of {stable.requests} on stable"]
-    alone = stable.requests < limits.min_requests
-    if alone and share_p_value(new.errors, new.requests, limits.error_share) <= limits.alpha:
-        return [f"{seen}, more than {limits.error_share:.1%}; stable has too little traffic to compare with"]
-    return []
+def slow_bound(stable: LiveCounts) -> float | None:
+    """The router's least bound from twice stable's 99th percentile, and from 20 ms, on; None where there is none.
+
+    Where stable has had no requests, 20 ms alone counts.
+    """
+    wanted = max(SLOW_FLOOR_MS, SLOW_FACTOR * _percentile(stable)) if stable.requests > 0 else SLOW_FLOOR_MS
+    return next((bound for bound in sorted(stable.within) if bound >= wanted), None)
 
 
-def _latency(evidence: StepEvidence, limits: Limits) -> list[str]:
-    # A time that is no number is no short one.
-    new = np.nan_to_num(np.asarray(evidence.new.latencies, dtype=np.float64), nan=inf, posinf=inf)
-    stable = np.asarray(evidence.stable.latencies, dtype=np.float64)
-    stable = stable[np.isfinite(stable)]
-    fewest = min(len(new), len(stable))
-    if fewest < limits.min_requests:
-        return []
-    level, name = (0.99, "99th percentile") if fewest >= P99_REQUESTS else (0.5, "median")
-    # An observed time, as interpolating to an infinite one gives no number.
-    ours, theirs = (float(np.quantile(times, level, method="higher")) for times in (new, stable))
-    if ours <= limits.latency_floor_ms or ours <= limits.latency_factor * theirs:
-        return []
-    return [f"the {name} of latency is {ours:.1f} ms, and {theirs:.1f} ms on stable"]
+def _percentile(counts: LiveCounts) -> float:
+    """The 99th, interpolated between the two bounds around it; infinite where it is beyond all of them."""
+    rank = 0.99 * counts.requests
+    lower, fewer = 0.0, 0
+    for bound in sorted(counts.within):
+        count = counts.within[bound]
+        if count >= rank:
+            return lower + (bound - lower) * (rank - fewer) / (count - fewer)
+        lower, fewer = bound, count
+    return inf
 
 
-def _answers(evidence: StepEvidence, limits: Limits) -> list[str]:
-    replay, expected = evidence.replay, evidence.expected
-    reasons = []
-    if replay.failed:
-        reasons.append(f"{replay.failed} of {replay.rows} replayed rows that stable answers get no finite answer")
-    if expected is None or not expected.rows or not replay.rows:
-        return reasons
-    share, usual = replay.differing / replay.rows, expected.differing / expected.rows
-    p_value = excess_p_value(replay.differing, replay.rows, expected.differing, expected.rows)
-    if share - usual > limits.disagreement and p_value <= limits.alpha:
-        reasons.append(
-            f"answers differ from production in a way that the evaluation did not show: in {share:.1%} of "
-            f"{replay.rows} replayed rows, and in {usual:.1%} of {expected.rows} evaluated ones"
-        )
-    return reasons
+def _with(state: RolloutState, seen: Seen) -> Evidence:
+    new, stable = (Counted.of(counts, state.bound) for counts in (seen.new, seen.stable))
+    evidence = state.evidence.with_traffic(new, stable, exposure=state.stage.exposure)
+    evidence = evidence.with_replay(seen.replay, state.standard)
+    return replace(evidence, golden=evidence.golden or seen.golden is not None)
 
 
-def _insufficient(evidence: StepEvidence, limits: Limits) -> list[str]:
-    wanted = limits.min_requests
-    lines = [
-        f"{what} were compared on {fewest} live requests, fewer than {wanted}"
-        for what, fewest in (
-            ("errors", min(evidence.new.requests, evidence.stable.requests)),
-            ("latencies", min(len(evidence.new.latencies), len(evidence.stable.latencies))),
-            ("answers", evidence.replay.rows),
-        )
-        if fewest < wanted
-    ]
-    if evidence.expected is None or not evidence.expected.rows:
-        lines.append("the evaluation does not say how often answers should differ from production's")
-    return lines
-
-
-def _distances(stable: Predictions, new: Predictions) -> FloatArray:
-    """The largest distance in each row; NaN where an answer is no finite number."""
-    with np.errstate(invalid="ignore"):
-        distances: FloatArray = np.abs(new.scores - stable.scores).max(axis=1)
-    return distances
-
-
-def _log_choose(n: int, k: int) -> float:
-    """The logarithm of the number of ways; minus infinity where there is none."""
-    return -inf if not 0 <= k <= n else lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+def _next(state: RolloutState) -> RolloutState:
+    stages = state.plan.stages
+    if state.position + 1 == len(stages):
+        return replace(state, outcome="finish")
+    evidence = state.evidence.at_next_stage(len(stages))
+    return replace(state, outcome="continue", position=state.position + 1, evidence=evidence)

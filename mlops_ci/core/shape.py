@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -20,7 +20,7 @@ def misfits(value: Any, hint: Any, where: str = "") -> list[str]:
     >>> misfits({"rows": [1, "2"]}, Mapping[str, tuple[int, ...]])
     ['[rows][1] is a text, not a whole number']
     """
-    if type(value) is hint or hint is Any:  # most of what is asked, and a long log is read through here
+    if type(value) is hint or hint is Any:
         return []
     origin = get_origin(hint)
     if origin in (Union, UnionType):
@@ -38,6 +38,37 @@ def misfits(value: Any, hint: Any, where: str = "") -> list[str]:
         item = get_args(hint)[wanted is dict]
         return [] if item is Any else [text for key, part in parts for text in misfits(part, item, f"{where}[{key}]")]
     return []
+
+
+@cache
+def fits_plainly(hint: Any) -> Callable[[Any], bool]:
+    """A cheap question whose yes means that a value fits the hint, and whose no means nothing.
+
+    Nearly everything that is asked gets a yes, and a long log is read through here.
+
+    >>> fits_plainly(str | None)("x"), fits_plainly(tuple[str, ...])(["x"]), fits_plainly(tuple[str, ...])([1])
+    (True, True, False)
+    """
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        options = frozenset(parts)
+        return lambda value: type(value) is str and value in options
+    if origin is tuple and parts[0] is not Any:
+        items = _fitting_types(parts[0])
+        return lambda value: type(value) is list and items.issuperset(map(type, value))
+    types = _fitting_types(hint)
+    return lambda value: type(value) in types
+
+
+def _fitting_types(hint: Any) -> frozenset[type]:
+    """The types all of whose values fit the hint; may be empty."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return frozenset[type]().union(*(_fitting_types(part) for part in parts))
+    if origin is None:
+        return frozenset({hint}) if hint in _NAMES else frozenset()
+    whole = (origin is Mapping and parts[1] is Any) or (origin is tuple and parts[0] is Any)
+    return frozenset({_plain(origin)}) if whole else frozenset()
 
 
 def _plain(hint: Any) -> type:
@@ -60,8 +91,10 @@ def _named(value: Any) -> str:
 def _of_record(value: Mapping[str, Any], record: Any, where: str) -> list[str]:
     found: list[str] = []
     hints = _hints(record)
-    for name, (hint, required) in hints.items():
+    for name, (hint, required, fits) in hints.items():
         if name in value:
+            if fits(value[name]):
+                continue
             found += misfits(value[name], hint, f"{where}.{name}" if where else name)
         elif required:
             found.append(f"{where}.{name} is missing" if where else f"{name} is missing")
@@ -69,9 +102,14 @@ def _of_record(value: Mapping[str, Any], record: Any, where: str) -> list[str]:
 
 
 @cache
-def _hints(record: Any) -> dict[str, tuple[Any, bool]]:
+def _hints(record: Any) -> dict[str, tuple[Any, bool, Callable[[Any], bool]]]:
+    """Each field's hint, whether it is required, and the cheap question."""
     hints = get_type_hints(record)
     return {
-        field.name: (hints[field.name], field.default is MISSING and field.default_factory is MISSING)
+        field.name: (
+            hints[field.name],
+            field.default is MISSING and field.default_factory is MISSING,
+            fits_plainly(hints[field.name]),
+        )
         for field in fields(record)
     }

@@ -10,51 +10,41 @@ from collections.abc import Sequence
 from math import sqrt
 from statistics import NormalDist
 
-import numpy as np
-
-from mlops_ci.core.predictions import FloatArray, Predictions
+from mlops_ci.core.answers import Replay
+from mlops_ci.core.sequential import radius
 
 FEWEST_ROWS = 100
 """Of each sample: for fewer the normal distribution of a mean is too bold a claim."""
+BEST_AT = 300
+"""Live rows at which a shift is found with the greatest certainty: what the first look of a rollout may replay."""
 
 
-def shifts(
-    live: tuple[Predictions, Predictions],
-    evaluated: tuple[Predictions, Predictions],
-    *,
-    classes: Sequence[object] = (),
-    alpha: float = 0.001,
-    floor: float = 0.4,
+def moved_answers(
+    live: Replay, evaluated: Replay, *, alpha: float, classes: Sequence[str] = (), floor: float = 0.4
 ) -> list[str]:
-    """What moved; empty where nothing did. Each pair holds the answers of stable and the new release for the same rows.
+    """What moved; empty where nothing did. May be asked after each further live row.
 
-    Judged is the mean of new minus stable: a two-sample z-test (Welch 1938) of live rows against evaluated ones at
-    `alpha`, divided among the classes (Bonferroni), which counts only beyond `floor` standard deviations of stable's
-    own answers: a shift that nobody would notice aborts nothing, however many rows there are. Rows that either side
-    does not answer with finite numbers are left out; with fewer than FEWEST_ROWS of either sample nothing is said.
+    Judged is the mean of new minus stable: the live one against the evaluated one. Half of `alpha` is for where the
+    evaluated mean may be by chance (a normal interval), half for where the live one may ever be (`sequential.radius`);
+    both are divided among the classes (Bonferroni; a binary classifier has one). A move counts only beyond `floor`
+    standard deviations of stable's own answers as well: a shift that nobody would notice aborts nothing, however many
+    rows there are. With fewer than FEWEST_ROWS of either sample nothing is said.
     """
-    before, after = (_differences(*pair) for pair in (evaluated, live))
-    if min(len(before), len(after)) < FEWEST_ROWS:
+    before, after, usual = evaluated.difference, live.difference, evaluated.usual + live.usual
+    if min(before.rows, after.rows) < FEWEST_ROWS:
         return []
-    usual = np.concatenate([evaluated[0].scores, live[0].scores])
-    spread = usual[np.isfinite(usual).all(axis=1)].std(axis=0)
-    columns = [1] if before.shape[1] == 2 else list(range(before.shape[1]))
+    columns = [1] if len(before.means) == 2 else list(range(len(before.means)))
+    each = alpha / 2 / len(columns)
+    ever = radius(after.rows, each, best_at=BEST_AT)
+    once = -NormalDist().inv_cdf(each / 2)
     found = []
     for column in columns:
-        old, new = before[:, column], after[:, column]
-        moved = float(new.mean() - old.mean())
-        error = sqrt(old.var(ddof=1) / len(old) + new.var(ddof=1) / len(new))
-        chance = 2 * NormalDist().cdf(-abs(moved) / error) if error > 0 else float(moved == 0)  # no doubt left
-        if abs(moved) > floor * spread[column] and chance <= alpha / len(columns):
+        old, new = before.means[column], after.means[column]
+        chance = ever * sqrt(after.variance(column)) + once * sqrt(before.variance(column) / before.rows)
+        if abs(new - old) > max(chance, floor * sqrt(usual.variance(column))):
             what = f"the probability of {classes[column]}" if len(classes) > column else "the answer"
             found.append(
-                f"{what} is {new.mean():+.3f} against the stable release's on {len(new)} live requests, and was "
-                f"{old.mean():+.3f} on {len(old)} evaluated rows"
+                f"{what} is {new:+.3f} against the stable release's on {after.rows} live requests, and was "
+                f"{old:+.3f} on {before.rows} evaluated rows"
             )
     return found
-
-
-def _differences(stable: Predictions, new: Predictions) -> FloatArray:
-    """New minus stable [rows, scores], of the rows that both answer with finite numbers."""
-    difference = new.scores - stable.scores
-    return difference[np.isfinite(difference).all(axis=1)]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from mlops_ci.core.events import Event, timestamp
+from mlops_ci.core.events import Event
 
 SERVING_KINDS = frozenset({"deployed", "promoted", "rolled-back"})
 """The kinds of event that change which release an environment serves."""
@@ -37,11 +36,16 @@ class Promotion:
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
-    """A rollout in progress: the new release, its share of the traffic in per cent, and what the last step found."""
+    """A rollout in progress: the new release, its share of the traffic in per cent, and what the last step found.
+
+    `until` is when the outcome `comparing` ends, `evidence` the digests of what the step rests on.
+    """
 
     release: str
     share: int
     outcome: str
+    until: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,30 +85,43 @@ class ModelState:
     latest: Mapping[str, Event]
 
 
-def fold(events: Iterable[Event]) -> ModelState:
-    """The state after these events, given in the order of the log and with well-formed subjects (see `core.chain`)."""
-    count = 0
-    releases: dict[str, Registered] = {}
-    places: dict[str, _Place] = {}
-    latest: dict[str, Event] = {}
-    for event in events:
-        count += 1
-        latest[event.kind] = event
+class Folding:
+    """The state while events are added one by one, in the order of the log and with well-formed subjects."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._releases: dict[str, Registered] = {}
+        self._places: dict[str, _Place] = {}
+        self._latest: dict[str, Event] = {}
+
+    def add(self, event: Event) -> None:
+        self._count += 1
+        self._latest[event.kind] = event
         subject = event.subject
         if event.kind == "registered":
-            releases[subject["release"]] = _registered(subject)
-        elif "environment" in subject:
-            name = subject["environment"]
-            if name not in places:
-                places[name] = _Place(last=event)
-            places[name].apply(event, subject)
-    return ModelState(
-        events=count,
-        releases=releases,
-        versions={item.version: item.release for item in releases.values()},
-        environments={name: place.frozen(name) for name, place in places.items()},
-        latest=latest,
-    )
+            self._releases[subject["release"]] = _registered(subject)
+        elif isinstance(name := subject.get("environment"), str):
+            if name not in self._places:
+                self._places[name] = _Place(last=event)
+            self._places[name].apply(event, subject)
+
+    def state(self) -> ModelState:
+        """The state after what was added; what is added later does not change it."""
+        return ModelState(
+            events=self._count,
+            releases=dict(self._releases),
+            versions={item.version: item.release for item in self._releases.values()},
+            environments={name: place.frozen(name) for name, place in self._places.items()},
+            latest=dict(self._latest),
+        )
+
+
+def fold(events: Iterable[Event]) -> ModelState:
+    """The state after these events, given in the order of the log and with well-formed subjects (see `core.chain`)."""
+    folding = Folding()
+    for event in events:
+        folding.add(event)
+    return folding.state()
 
 
 def _registered(subject: Mapping[str, Any]) -> Registered:
@@ -146,14 +163,25 @@ class _Place:
                 self.verified.discard(release)
                 self.revoked[release] = subject["reason"]
             case "promotion-opened" | "approved":
+                if event.kind == "approved" and self.rollout and self.rollout.release == release:
+                    self.rollout = None  # approved once more, so what was begun before is not gone on with
                 self.promotion = Promotion(
                     release=release,
                     pull_request=subject["pull_request"],
                     head=subject["head"],
                     approved_by=tuple(subject.get("by", ())),
                 )
+            case "promotion-closed":
+                if self.promotion and self.promotion.pull_request == subject["pull_request"]:
+                    self.promotion = None
             case "rollout-step":
-                self.rollout = Rollout(release=release, share=subject["share"], outcome=subject["outcome"])
+                self.rollout = Rollout(
+                    release=release,
+                    share=subject["share"],
+                    outcome=subject["outcome"],
+                    until=subject.get("until", ""),
+                    evidence=event.evidence,
+                )
             case "rollout-aborted":
                 self._settle(release)
                 self.holds[release] = "; ".join(subject["reasons"]) or "its rollout was aborted"
@@ -232,30 +260,29 @@ def obstacles(state: ModelState, *, before: str | None, environment: str, releas
             found.append(f"the verification of {name} in {before} was revoked: {place.revoked[release]}")
         else:
             found.append(f"{name} was not verified in {before}")
-    target = state.environments.get(environment)
-    if target and release in target.holds:
-        found.append(f"{name} is on hold in {environment}: {target.holds[release]}")
+    for place in (state.environments.get(before or ""), state.environments.get(environment)):
+        if place and release in place.holds:
+            found.append(f"{name} is on hold in {place.name}: {place.holds[release]}")
     return tuple(found)
 
 
 def rollback_target(state: ModelState, environment: str) -> str | None:
-    """The latest release that served here before the present one and is neither on hold here nor revoked anywhere."""
+    """The latest release that served here before the present one, is not on hold here, and is still vouched for."""
     place = state.environments.get(environment)
     if place is None:
         return None
-    bad = {release for other in state.environments.values() for release in other.revoked}
-    bad |= {*place.holds, place.release or ""}
-    return next((release for release in reversed(place.served) if release not in bad), None)
+    bad = {*place.holds, place.release or ""}
+    return next((one for one in reversed(place.served) if one not in bad and not unfit(state, one)), None)
 
 
-def serving_at(events: Iterable[Event], environment: str, time: datetime) -> Event | None:
-    """The event that made the environment serve what it served at that moment; its subject names the release."""
-    moment = timestamp(time)
-    found = None
-    for event in events:
-        if event.time > moment:
-            break
-        here = event.kind in SERVING_KINDS and event.subject["environment"] == environment
-        if here and (found is None or found.subject["release"] != event.subject["release"]):
-            found = event
-    return found
+def unfit(state: ModelState, release: str) -> str:
+    """Why no environment should go back to the release; empty where it was verified and that was revoked nowhere.
+
+    Where it was verified does not matter: what serves was, and a chain of environments may be another one by now.
+    """
+    for place in state.environments.values():
+        if release in place.revoked:
+            return f"the verification of release {release[:12]} in {place.name} was revoked: {place.revoked[release]}"
+    if any(release in place.verified for place in state.environments.values()):
+        return ""
+    return f"release {release[:12]} was never verified"

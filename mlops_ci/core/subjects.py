@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_ci.core.shape import misfits
+from mlops_ci.core.shape import fits_plainly, misfits
 
 Texts = tuple[str, ...]
 
@@ -22,6 +22,7 @@ SUBJECTS: Mapping[str, Mapping[str, Any]] = {
     "verified": {"environment": str, "release": str},
     "verification-revoked": {"environment": str, "release": str, "reason": str},
     "promotion-opened": {"environment": str, "release": str, "pull_request": int, "head": str},
+    "promotion-closed": {"environment": str, "release": str, "pull_request": int, "reason": str},
     "approved": {
         "environment": str,
         "release": str,
@@ -30,7 +31,14 @@ SUBJECTS: Mapping[str, Mapping[str, Any]] = {
         "by": Texts,
         "commit": str,
     },
-    "rollout-step": {"environment": str, "release": str, "share": int, "outcome": str, "reasons": Texts},
+    "rollout-step": {
+        "environment": str,
+        "release": str,
+        "share": int,
+        "outcome": str,
+        "reasons": Texts,
+        "until?": str,
+    },
     "promoted": {"environment": str, "release": str, "previous": str | None, "commit": str, "url": str},
     "rollout-aborted": {
         "environment": str,
@@ -49,15 +57,22 @@ SUBJECTS: Mapping[str, Mapping[str, Any]] = {
 """A key that ends in `?` may be left out. Further keys are allowed, and kept."""
 
 
+_KEYS = {
+    kind: tuple((key.rstrip("?"), key.endswith("?"), hint, fits_plainly(hint)) for key, hint in keys.items())
+    for kind, keys in SUBJECTS.items()
+}
+"""For each kind: a key's name, whether it may be left out, what it holds, and the cheap question whether it does."""
+
+
 def subject_misfits(kind: str, subject: Mapping[str, Any]) -> list[str]:
     """What the subject lacks to be one of this kind; a kind that is not known has no such thing as a subject."""
     if kind not in SUBJECTS:
         return [f"{kind!r} is no kind of event that this toolkit knows"]
     found: list[str] = []
-    for key, hint in SUBJECTS[kind].items():
-        name = key.rstrip("?")
-        if name in subject:
+    for name, optional, hint, fits in _KEYS[kind]:
+        if name not in subject:
+            if not optional:
+                found.append(f"subject.{name} is missing")
+        elif not fits(subject[name]):
             found += misfits(subject[name], hint, f"subject.{name}")
-        elif name == key:
-            found.append(f"subject.{name} is missing")
     return found

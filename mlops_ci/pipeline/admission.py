@@ -1,11 +1,18 @@
-"""May a release come into an environment at all? Asked before Git is changed, and again before anything serves."""
+"""May a release come into an environment at all? Asked before Git is changed, and again before anything serves.
+
+The order is: hold, eligibility, soak, then the calendar, and people last: nobody is asked in vain.
+"""
 
 from __future__ import annotations
 
+from mlops_ci.core.calendar import Closed, closed
 from mlops_ci.core.soak import unsoaked
-from mlops_ci.core.state import obstacles
+from mlops_ci.core.state import obstacles, rollback_target
 from mlops_ci.errors import ApprovalError, VerificationError
 from mlops_ci.pipeline.site import Site
+
+_AT_REST = frozenset({"deployed", "promoted", "rolled-back", "rollout-aborted"})
+_BEGINNINGS = frozenset({"approved", "rollout-step"})
 
 
 def require_admitted(site: Site, release: str, *, where: str = "") -> None:
@@ -40,3 +47,38 @@ def require_soaked(site: Site, release: str, *, where: str = "") -> None:
     why = unsoaked(events, environment=site.before, release=release, soak=soak, now=now)
     if why:
         raise VerificationError(why, where=where, fix="run the same command again then")
+
+
+def require_open(site: Site, *, where: str = "") -> None:
+    """Raises ApprovalError while the environment is frozen or outside its windows, and says when it opens."""
+    why = closed_now(site)
+    if why:
+        again = "run the same command again then" if why.opens else "change windows or freeze in mlops.yaml"
+        raise ApprovalError(f"{site.name} takes no release now: {why}", where=where, fix=again)
+
+
+def require_open_or_begun(site: Site, release: str, *, where: str = "") -> None:
+    """As `require_open`, but what was begun may be finished, and the way back is always open.
+
+    Begun is what `promote` let in, what has taken a step, or a service that runs, since the environment last came to
+    rest. The way back is the release that a rollback would go to, where people made Git name it again.
+    """
+    if closed_now(site) and release != rollback_target(site.model_state(), site.name) and not _begun(site, release):
+        require_open(site, where=where)
+
+
+def closed_now(site: Site) -> Closed | None:
+    """Why the site takes no release at this moment; None where it does."""
+    return closed(site.clock.now(), windows=site.environment.windows, freezes=site.environment.freezes)
+
+
+def _begun(site: Site, release: str) -> bool:
+    begun = False
+    for event in site.log.read(site.model):
+        if event.subject.get("environment") != site.name:
+            continue
+        if event.kind in _AT_REST:
+            begun = False
+        elif event.kind in _BEGINNINGS and event.subject["release"] == release:
+            begun = True
+    return begun or any(one.release == release for one in site.target.instances(site.name, site.model))

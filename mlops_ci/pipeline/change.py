@@ -8,12 +8,18 @@ from typing import Any, Literal
 
 from mlops_ci.pipeline.rollout import Step
 
-Result = Literal["nothing", "unchanged", "restored", "deployed", "promoted", "aborted", "rolled-back"]
+Result = Literal[
+    "nothing", "unchanged", "restored", "deployed", "promoted", "comparing", "aborted", "rolled-back", "reverting"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What became of an environment: `release` serves now, `previous` did, `rejected` was refused or taken back."""
+    """What became of an environment: `release` serves now, `previous` did, `rejected` was refused or taken back.
+
+    `comparing` is the new release that has a part of the traffic while an A/B test goes on. `revert` is the pull
+    request that would put Git right and waits for people, where the forge does not let it be merged without them.
+    """
 
     model: str
     environment: str
@@ -22,6 +28,8 @@ class Change:
     outcome: Result
     url: str | None = None
     rejected: str | None = None
+    comparing: str | None = None
+    revert: int | None = None
     reasons: Sequence[str] = ()
     steps: Sequence[Step] = ()
 

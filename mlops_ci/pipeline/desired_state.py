@@ -47,6 +47,25 @@ def read_desired(repository: Repository, environment: str, model: str, *, ref: s
     return DesiredState(environment=environment, model=model, release=release, commit=commit) if release else None
 
 
+def named_at(repository: Repository, environment: str, model: str, ref: str) -> str:
+    """The release that is named there; empty where there is none, or where people have written something else."""
+    try:
+        desired = read_desired(repository, environment, model, ref=ref)
+    except ConfigurationError:
+        return ""
+    return desired.release if desired else ""
+
+
+def proposes(repository: Repository, environment: str, model: str, release: str | None, *, head: str) -> bool:
+    """Does the commit bring main's file, as it is now, to this release (None: to none)?"""
+    path, main = path_of(environment, model), repository.main
+    base = repository.merge_base(head, main)  # None where the commit is not there (any more)
+    if base is None:
+        return False
+    same = repository.read(path, ref=base) == repository.read(path, ref=main)
+    return same and named_at(repository, environment, model, head) == (release or "")
+
+
 def parse_release(text: str, *, where: str) -> str:
     """The release id in the file's text; empty where the line is there without one."""
     lines = list(_RELEASE.finditer(text))

@@ -21,7 +21,7 @@ def compute_lock(config: ModelConfig, data: DataFiles, user_code: UserCode, inst
     """
     return Lock(
         model=config.model,
-        code=dict(user_code.digests(config.root)),
+        code=dict(user_code.digests(config.root, config.shared)),
         data=dict(data.digests(config.data.source, config.root)),
         params=training_params(config),
         environment=dict(installed.environment(user_code.imports(config.root))),
@@ -64,7 +64,7 @@ def require_unchanged(before: Lock, config: ModelConfig, data: DataFiles, user_c
     """Raises ConfigurationError naming each code or data file that is another than when the lock was made."""
     after = Lock(
         model=before.model,
-        code=dict(user_code.digests(config.root)),
+        code=dict(user_code.digests(config.root, config.shared)),
         data=dict(data.digests(config.data.source, config.root)),
         params=before.params,
         environment=before.environment,

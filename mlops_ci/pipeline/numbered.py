@@ -37,10 +37,12 @@ def read_all(store: ObjectStore, folder: str) -> Reading:
     return Reading(objects=objects, strays=tuple(sorted(set(paths) - set(numbers))))
 
 
-def read_after(store: ObjectStore, folder: str, number: int) -> dict[int, bytes]:
-    """The objects that follow `number`, up to the first number that is free; without a listing."""
+def read_after(store: ObjectStore, folder: str, number: int, *, size: int = 1) -> dict[int, bytes]:
+    """The objects that follow `number`, up to the first number that is free; without a listing.
+
+    `size` is how many are asked for at first. What lies beyond a gap is seen as far as was asked ahead.
+    """
     objects: dict[int, bytes] = {}
-    size = 1
     while True:
         found = get_all(store, folder, range(number + 1, number + 1 + size))
         _overtaken(store, folder, number + 1, found)

@@ -7,23 +7,28 @@ that is killed leaves traffic that the log does not know of yet; the next run co
 from __future__ import annotations
 
 from mlops_ci.core.records import Release
-from mlops_ci.errors import ConfigurationError, IntegrityError, OutsideError, VerificationError
-from mlops_ci.pipeline.admission import require_admitted, require_soaked
+from mlops_ci.errors import ApprovalError, ConfigurationError, IntegrityError, OutsideError, VerificationError
+from mlops_ci.pipeline.admission import require_admitted, require_open_or_begun, require_soaked
 from mlops_ci.pipeline.change import Change
-from mlops_ci.pipeline.checks import Verification
 from mlops_ci.pipeline.desired_state import DesiredState, path_of, read_desired
-from mlops_ci.pipeline.rollback import begin_rollback, finish_rollback, return_to
+from mlops_ci.pipeline.live_verification import require_verified
+from mlops_ci.pipeline.pull_requests import closing_the_pointless
+from mlops_ci.pipeline.rollback import finish_rollback, keep_out, return_to
 from mlops_ci.pipeline.rollout import roll_out
 from mlops_ci.pipeline.site import Site
+
+_QUIET = frozenset({"unchanged", "nothing", "reverting"})
+"""Outcomes that say less than that something was finished."""
 
 
 def reconcile(site: Site) -> Change:
     """Makes the environment serve what the main branch names; puts Git right where it names what is on hold.
 
     Raises OutsideError where another command is at work on the environment, VerificationError where Git names a release
-    that may not come here yet, or one that does not answer well, and ConfigurationError where it names none any more.
+    that may not come here yet, or one that does not answer well, ApprovalError where the environment takes none now,
+    and ConfigurationError where Git names none any more.
     """
-    with site.exclusive():
+    with site.exclusive(), closing_the_pointless(site):
         return settle(site)
 
 
@@ -32,14 +37,14 @@ def settle(site: Site) -> Change:
     finished = finish_rollback(site)
     change = _follow_git(site)
     if change.release is not None:
-        _require_verified(site, change.release)
-    return finished if finished and change.outcome in {"unchanged", "nothing"} else change
+        require_verified(site, change.release)
+    return finished if finished and change.outcome in _QUIET else change
 
 
 def settle_on(site: Site, release: Release) -> Change:
     """As `settle`, for a caller that saw Git name the release just now. Raises OutsideError where it does no more."""
     change = settle(site)
-    if release.id not in (change.release, change.rejected):
+    if release.id not in (change.release, change.rejected, change.comparing):
         raise OutsideError(
             f"{site.name} has another release than version {release.version} now: Git changed meanwhile",
             where=path_of(site.name, site.model),
@@ -51,7 +56,11 @@ def settle_on(site: Site, release: Release) -> Change:
 def _follow_git(site: Site) -> Change:
     state = site.state()
     serving = state.release if state else None
-    desired = read_desired(site.repository, site.name, site.model)
+    try:
+        desired = read_desired(site.repository, site.name, site.model)
+    except ConfigurationError:
+        _keep(site, serving)  # whatever has a share of the traffic besides, Git does not name it any more
+        raise
     if desired is None:
         return _nothing(site, serving)
     if desired.release == serving:
@@ -62,24 +71,25 @@ def _follow_git(site: Site) -> Change:
         )  # fmt: skip
     if state and desired.release in state.holds:
         reason = f"Git named a release that is on hold: {state.holds[desired.release]}"
-        return return_to(site, serving, bad=desired.release, reason=reason, outcome="aborted")
+        return keep_out(site, serving, bad=desired.release, reason=reason)
     try:
         require_admitted(site, desired.release, where=path_of(site.name, site.model))
         require_soaked(site, desired.release, where=path_of(site.name, site.model))
-    except (IntegrityError, VerificationError):
+        require_open_or_begun(site, desired.release, where=path_of(site.name, site.model))
+    except (ApprovalError, IntegrityError, VerificationError):
         _keep(site, serving)  # a rollout that was killed may have given it traffic while it was still eligible
         raise
     return _replace(site, desired, site.release(serving) if serving else None)
 
 
 def _nothing(site: Site, serving: str | None) -> Change:
+    _keep(site, serving)
     if serving is not None:
         raise ConfigurationError(
             f"names no release, and release {serving[:12]} serves in {site.name}",
             where=path_of(site.name, site.model),
             fix="get the newest commits (git pull), or restore the line from Git's history",
         )
-    _keep(site, None)
     return Change(model=site.model, environment=site.name, release=None, previous=None, outcome="nothing")
 
 
@@ -95,16 +105,23 @@ def _replace(site: Site, desired: DesiredState, stable: Release | None) -> Chang
     new = site.release(desired.release)
     previous = stable.id if stable else None
     rollout = roll_out(site, new, stable)
-    if rollout.reasons:
-        reason = "; ".join(rollout.reasons)
+    reasons = rollout.reasons or _held_meanwhile(site, new)
+    if reasons:
+        reason = "; ".join(reasons)
         site.record(
             "rollout-aborted", [site.registry.put_json(rollout.failed.to_json())] if rollout.failed else [],
-            release=new.id, share=rollout.share, reasons=list(rollout.reasons), rollback_to=previous,
+            release=new.id, share=rollout.share, reasons=list(reasons), rollback_to=previous,
         )  # fmt: skip
         change = return_to(site, previous, bad=new.id, reason=reason, outcome="aborted", steps=rollout.steps)
         if rollout.failed is not None and site.before is None:
             rollout.failed.require()
         return change
+    if rollout.comparing:  # an A/B test goes on: the router keeps the division, and nobody waits
+        site.stop_others({new.id, previous or new.id})
+        return Change(
+            model=site.model, environment=site.name, release=previous, previous=previous, outcome="comparing",
+            url=site.url, comparing=new.id, steps=rollout.steps,
+        )  # fmt: skip
     site.serve_only(new)
     if site.before is None:
         site.record("deployed", release=new.id, previous=previous, url=site.url)
@@ -116,47 +133,8 @@ def _replace(site: Site, desired: DesiredState, stable: Release | None) -> Chang
     )  # fmt: skip
 
 
-def _require_verified(site: Site, release: str) -> None:
-    """Asks the live environment, once for each release, and records the answer: only then is it eligible to go on.
-
-    Raises VerificationError where it does not answer well; the environment is then back on the release before, if
-    there is one. Raises OutsideError, and changes nothing, where that says nothing of the release.
-    """
+def _held_meanwhile(site: Site, release: Release) -> tuple[str, ...]:
+    """A person who puts on hold what is being rolled out wants it to stop."""
     state = site.state()
-    if state and release in state.verified:
-        return
-    record = site.release(release)
-    verification = _decided(site, record, site.verify(record, site.url, under_load=True))
-    evidence = [site.registry.put_json(verification.to_json())]
-    if verification.ok:
-        site.record("verified", evidence, release=release)
-        return
-    _take_back(site, release, verification, evidence)
-    verification.require()
-
-
-def _decided(site: Site, release: Release, verification: Verification) -> Verification:
-    """What it says of the release. Raises OutsideError where it says nothing: the prober was too slow, or the address
-    does not answer and the target says that no service runs there.
-    """
-    if not any(check.name == "health" for check in verification.failed):
-        if verification.undecided:
-            verification.require()
-        return verification
-    instances = site.target.instances(site.name, site.model)
-    if not any(instance.release == release.id and instance.healthy for instance in instances):
-        raise OutsideError(
-            f"the service of version {release.version} does not run in {site.name}, so it was not verified",
-            where=site.url,
-            fix=f"mlops-ci reconcile {site.model} --environment {site.name}",
-        )
-    return verification.of_a_running_service()
-
-
-def _take_back(site: Site, release: str, verification: Verification, evidence: list[str]) -> None:
-    reason = verification.reason
-    site.record("verification-revoked", evidence, release=release, reason=reason)
-    try:
-        begin_rollback(site, reason=f"verification failed: {reason}")
-    except ConfigurationError:
-        site.console.warn(f"{site.name}: there is no release before this one to go back to, so it keeps serving")
+    held = state.holds.get(release.id) if state else None
+    return () if held is None else (f"it was put on hold meanwhile: {held}",)

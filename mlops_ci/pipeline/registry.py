@@ -21,6 +21,7 @@ from mlops_ci.core.layout import (
 from mlops_ci.core.records import Candidate, Release, Version
 from mlops_ci.core.shape import misfits
 from mlops_ci.errors import ConfigurationError, IntegrityError, NotFoundError
+from mlops_ci.pipeline.condemned import keep
 from mlops_ci.pipeline.numbered import read_after, read_all
 
 if TYPE_CHECKING:
@@ -42,9 +43,16 @@ class Registry:
     def put_blob(self, data: bytes) -> str:
         """Keeps the bytes; returns their digest. Raises IntegrityError where the store has them already, but spoilt."""
         digest = sha256(data)
-        if not self._store.create(blob_path(digest), data):
-            self.get_blob(digest)
-        return digest
+        while True:
+            created = self._store.create(blob_path(digest), data)
+            keep(self._store, blob_path(digest))
+            if created:
+                return digest
+            try:
+                self.get_blob(digest)
+            except NotFoundError:  # `store gc` has removed it in between
+                continue
+            return digest
 
     def get_blob(self, digest: str) -> bytes:
         """Raises NotFoundError, or IntegrityError where the bytes are not those of the digest."""
@@ -66,6 +74,7 @@ class Registry:
     def find_candidate(self, model: str, lock: str) -> Candidate | None:
         """What this lock has trained already. Raises IntegrityError where the record cannot be believed."""
         path = candidate_path(model, lock)
+        keep(self._store, path)
         try:
             data = self._store.get(path)
         except NotFoundError:
@@ -78,9 +87,13 @@ class Registry:
     def save_candidate(self, candidate: Candidate) -> Candidate:
         """Keeps the candidate, unless its lock has one: then returns that one, which everybody else works with."""
         path = candidate_path(candidate.model, candidate.lock)
-        if self._store.create(path, canonical_json(candidate.to_json())):
-            return candidate
-        return self.find_candidate(candidate.model, candidate.lock) or candidate
+        while True:
+            if self._store.create(path, canonical_json(candidate.to_json())):
+                keep(self._store, path)
+                return candidate
+            found = self.find_candidate(candidate.model, candidate.lock)
+            if found is not None:
+                return found
 
     # Versions: numbers that are taken once.
 

@@ -10,12 +10,13 @@ from mlops_ci.core.gate import Waived
 from mlops_ci.core.records import CARD_FILE, MODEL_FILE, SIGNATURE_FILE, Candidate, Release, Version
 from mlops_ci.core.state import ModelState
 from mlops_ci.errors import ParityError, RolloutAborted
-from mlops_ci.pipeline.admission import require_admitted
+from mlops_ci.pipeline.admission import require_admitted, require_open
 from mlops_ci.pipeline.change import Change
 from mlops_ci.pipeline.desired_state import commit_desired, read_desired
 from mlops_ci.pipeline.event_log import EventLog, NewEvent
 from mlops_ci.pipeline.golden import GoldenRows
 from mlops_ci.pipeline.packaging import Packaging
+from mlops_ci.pipeline.pull_requests import closing_the_pointless
 from mlops_ci.pipeline.reconcile import settle_on
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.pipeline.rollback import finish_rollback
@@ -169,14 +170,16 @@ def _record_waivers(
 def deploy(site: Site, release: Release) -> Change:
     """Makes Git name the release for the site, and the site serve it; it is verified there at its live address.
 
-    Raises ApprovalError where it is on hold, RolloutAborted where it does not start well, VerificationError where it
-    does not answer well, and OutsideError where another command is at work there or Git changed meanwhile.
+    Raises ApprovalError where it is on hold or the site takes none now, RolloutAborted where it does not start well,
+    VerificationError where it does not answer well, and OutsideError where another command is at work
+    there or Git changed meanwhile.
     """
-    with site.exclusive():
+    with site.exclusive(), closing_the_pointless(site):
         finish_rollback(site)
         require_admitted(site, release.id)
         desired = read_desired(site.repository, site.name, site.model)
         if desired is None or desired.release != release.id:
+            require_open(site)
             commit_desired(
                 site.repository, environment=site.name, model=site.model, release=release.id, version=release.version,
                 branch=site.repository.main,
@@ -190,33 +193,3 @@ def deploy(site: Site, release: Release) -> Change:
             f"--environment {site.name} --release {release.id[:12]} --reason ...",
         )
     return change
-
-
-def evidence_text(
-    release: Release, evaluation: Mapping[str, Any] | None, verification: Mapping[str, Any] | None
-) -> str:
-    """The body of a promotion pull request: what is known of the release, in Markdown."""
-    lines = [
-        f"Version {release.version} of **{release.model}**, release `{release.id}`, from commit `{release.commit}`.",
-        "",
-    ]
-    if evaluation:
-        primary = evaluation.get("primary") or {}
-        lines += [
-            f"- verdict: **{evaluation['verdict']}** — {'; '.join(evaluation.get('reasons', [])) or 'no objection'}"
-        ]
-        if primary.get("difference") is not None:
-            lines += [
-                f"- {primary['metric']}: {primary['champion']:.4f} → {primary['challenger']:.4f}, better by "
-                f"{primary['difference']:+.4f} (at least {primary['lower']:+.4f})"
-            ]
-    for check in (verification or {}).get("checks", []):
-        lines.append(f"- {check['name']}: {'ok' if check['ok'] else 'FAILED'} — {check['detail']}")
-    if release.image is not None:
-        lines.append(f"- image: `{release.image}`")
-    lines += [
-        "",
-        "Evidence in the store:",
-        *(f"- {name} `{digest}`" for name, digest in sorted(release.evidence.items())),
-    ]
-    return "\n".join(lines)

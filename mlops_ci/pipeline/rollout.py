@@ -1,43 +1,43 @@
-"""Gives a new release its traffic step by step, asking both releases the latest real requests at each."""
+"""Gives a new release its traffic stage by stage, and looks at both releases again and again while it does.
+
+What a stage shows is decided by `core.rollout`; here it is looked at: what the router counts of users' requests, what
+both answer to the latest of them, the golden rows, and whether the services run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import timedelta
 
-from mlops_ci.core.predictions import Predictions, joined
+from mlops_ci.core.events import timestamp
 from mlops_ci.core.records import Release
-from mlops_ci.core.rollout import (
-    Replay,
-    StepDecision,
-    StepEvidence,
-    Traffic,
-    compare_answers,
-    decide_step,
-    usual_distance,
-)
-from mlops_ci.core.shift import FEWEST_ROWS, shifts
-from mlops_ci.core.signature import Signature
-from mlops_ci.errors import VerificationError
-from mlops_ci.pipeline.checks import Check, Verification
-from mlops_ci.pipeline.golden import GoldenRows
-from mlops_ci.pipeline.golden_check import ask_golden
+from mlops_ci.core.rollout import Decision, RolloutState, Seen, begin, look
+from mlops_ci.core.rollout_plan import Stage
+from mlops_ci.core.traffic import LiveCounts
+from mlops_ci.errors import MlopsError, OutsideError, VerificationError
+from mlops_ci.pipeline.checks import Verification
+from mlops_ci.pipeline.drill import drill, golden_check, require_stable, revived
+from mlops_ci.pipeline.progress import Counts, Progress, plan_of, progress_of
+from mlops_ci.pipeline.replay import Replays, Side, usual_replay
 from mlops_ci.pipeline.site import Site
-from mlops_ci.ports import Answer
 
-REPLAYED = 300
-"""Requests a step: enough for the tests' power, and asked in a second or two."""
+COMPARING = "comparing"
+UNWELL = 2
+"""So many looks in a row at which a running service does not say that it is ready: once may be a pause."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One share of the traffic in per cent, and what was decided there."""
+    """One share of the traffic in per cent, and what was decided there; `until` is when an A/B test ends."""
 
     share: int
     outcome: str
     reasons: Sequence[str] = ()
     insufficient: Sequence[str] = ()
+    stage: str = "step"
+    until: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,30 +54,36 @@ class Rollout:
     @property
     def share(self) -> int:
         """The traffic that the new release had at the most."""
-        return self.steps[-1].share if self.steps else 0
+        return max((step.share for step in self.steps), default=0)
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Side:
-    """One release at its own address, with what is known of it."""
-
-    url: str
-    release: Release
-    signature: Signature
-    golden: GoldenRows
+    @property
+    def comparing(self) -> bool:
+        """Whether it has not ended: an A/B test goes on, and nobody waits for it."""
+        return bool(self.steps) and self.steps[-1].outcome == COMPARING
 
 
 def roll_out(site: Site, new: Release, stable: Release | None) -> Rollout:
     """Starts the new release and moves the traffic to it, as long as nothing speaks against it.
 
     It gets none before it has answered its golden rows. Where nothing serves, or only what is on hold here, there is
-    nothing to compare with, and no step. The caller makes the outcome final: all traffic to the new release, or back.
-    Raises VerificationError where the rollback drill fails: then there would be no way back.
+    nothing to compare with, and no step. A rollout that was begun goes on where it was. The caller makes the outcome
+    final: all traffic to the new release, or back. Raises VerificationError where the rollback drill fails: then there
+    would be no way back. Whatever is raised, all traffic is with stable again, as far as the router does that.
     """
     state = site.state()
-    old = None
-    if stable is not None and site.before is not None and not (state and stable.id in state.holds):
-        old = _drill(site, stable)
+    if stable is None or site.before is None or (state and stable.id in state.holds):
+        started = _start(site, new)
+        return started if isinstance(started, Rollout) else Rollout(steps=(), reasons=())
+    try:
+        return _compare(site, new, stable)
+    except (Exception, KeyboardInterrupt):  # nobody looks at the new release any more
+        with suppress(MlopsError):
+            site.target.route(site.name, site.model, {stable.id: 100})
+        raise
+
+
+def _start(site: Site, new: Release) -> Side | Rollout:
+    """The new release's service, which has answered its golden rows; or the rollout that has failed here."""
     site.console.say(f"{site.name}: starting version {new.version} of {site.model}")
     try:
         url = site.start(new)
@@ -86,133 +92,208 @@ def roll_out(site: Site, new: Release, stable: Release | None) -> Rollout:
     verification = site.verify(new, url, under_load=False).of_a_running_service()
     if not verification.ok:
         return Rollout(steps=(), reasons=(verification.reason,), failed=verification)
-    if old is None:
-        return Rollout(steps=(), reasons=())
-    return _steps(site, _Side(url=url, release=new, signature=site.signature(new), golden=site.golden(new)), old)
+    return Side(url=url, release=new, signature=site.signature(new), golden=site.golden(new))
 
 
-def _drill(site: Site, stable: Release) -> _Side:
-    """Does the way back work: all traffic to stable, which answers its golden rows at the environment's address?"""
-    side = _Side(url="", release=stable, signature=site.signature(stable), golden=site.golden(stable))
-    try:
-        side = replace(side, url=site.start(stable))
-        site.target.route(site.name, site.model, {stable.id: 100})
-        check = _golden_check(site, replace(side, url=site.url))
-        problem = "" if check.ok else f"{check.name}: {check.detail}"
-    except VerificationError as error:
-        problem = error.what
-    if problem:
-        raise VerificationError(
-            f"the rollback drill failed, so there would be no way back to version {stable.version}: {problem}",
-            where=site.url,
-            fix=f"mend that service; or say that nobody shall go back to it, and the new release is judged by itself: "
-            f"mlops-ci hold {site.model} --environment {site.name} --release {stable.id[:12]} --reason ...",
+def _compare(site: Site, new: Release, stable: Release) -> Rollout:
+    progress = progress_of(site, new, stable)
+    under_comparison = progress is not None and progress.state.stage.kind == "comparison"
+    # Users are divided already: stable is not asked by itself at the environment's address.
+    before = _counted(site, stable)
+    old = _side(site, stable) if under_comparison else require_stable(site, stable)
+    fresh = _start(site, new)
+    if isinstance(fresh, Rollout):
+        return _failed_at(progress, fresh) if progress else fresh
+    if progress is None:
+        expected, tolerance = usual_replay(site, old, fresh)
+        before = before if before.requests else _counted(site, stable)
+        classes = [str(name) for name in fresh.signature.classes]
+        state = begin(plan_of(site), expected=expected, stable=before, classes=classes)
+        return _Driver(site, new=fresh, stable=old, state=state, replays=Replays(tolerance=tolerance)).run()
+    replays = Replays(tolerance=progress.tolerance, asked=progress.asked)
+    driver = _Driver(site, new=fresh, stable=old, state=progress.state, replays=replays)
+    return driver.run(progress if under_comparison else None)
+
+
+def _failed_at(progress: Progress, rollout: Rollout) -> Rollout:
+    """It had come so far before."""
+    stage = progress.state.stage
+    step = Step(share=progress.state.share, outcome="abort", reasons=rollout.reasons, stage=stage.kind)
+    return replace(rollout, steps=(step,))
+
+
+def _counted(site: Site, release: Release) -> LiveCounts:
+    return site.target.traffic(site.name, site.model).get(release.id, LiveCounts())
+
+
+def _side(site: Site, release: Release) -> Side:
+    url = site.start(release)
+    return Side(url=url, release=release, signature=site.signature(release), golden=site.golden(release))
+
+
+class _Driver:
+    """One rollout while it is going on."""
+
+    def __init__(self, site: Site, *, new: Side, stable: Side, state: RolloutState, replays: Replays) -> None:
+        self._site, self._new, self._stable, self._state, self._replays = site, new, stable, state, replays
+        self._steps: list[Step] = []
+        self._unwell = 0
+        self._counted: Counts = {}
+        self._live: Counts = {}
+        self._began = site.clock.now()
+
+    def run(self, comparison: Progress | None = None) -> Rollout:
+        """From the present stage to the end, or into an A/B test; `comparison` is how far the present one has come."""
+        while True:
+            stage = self._state.stage
+            if dead := self._dead():  # it has no place to give traffic to
+                self._state = look(self._state, Seen(seconds=0.0, known=dead)).state
+                self._abort(stage)
+                return self._rollout()
+            if stage.kind == "drill":
+                drill(self._site, self._new, self._stable, share=stage.share)
+                self._state = look(self._state, Seen(seconds=0.0)).state
+                continue
+            if stage.kind == "comparison" and comparison is None:
+                self._enter(stage)
+                self._record(stage, COMPARING)
+                return self._rollout()
+            decision = self._go_on(stage, comparison) if comparison else self._watch(stage)
+            comparison = None
+            if decision.outcome == "wait":
+                return self._rollout()
+            if decision.outcome == "abort":
+                self._abort(stage, decision.insufficient)
+            else:
+                self._record(stage, decision.outcome, insufficient=decision.insufficient)
+            if decision.outcome != "continue":
+                return self._rollout()
+
+    def _abort(self, stage: Stage, insufficient: Sequence[str] = ()) -> None:
+        """Takes the traffic away at once. That it is to be taken back has to be on record in any case."""
+        with suppress(MlopsError):
+            self._site.target.route(self._site.name, self._site.model, {self._stable.release.id: 100})
+        self._record(stage, "abort", self._state.reasons, insufficient)
+
+    def _rollout(self) -> Rollout:
+        return Rollout(steps=tuple(self._steps), reasons=tuple(self._steps[-1].reasons))
+
+    def _divide(self, stage: Stage) -> None:
+        site, new, stable = self._site, self._new.release.id, self._stable.release.id
+        if stage.kind == "shadow":
+            site.target.route(site.name, site.model, {stable: 100}, shadow=new)
+            return
+        shares = {new: stage.share, stable: 100 - stage.share}
+        site.target.route(site.name, site.model, {release: share for release, share in shares.items() if share})
+
+    def _enter(self, stage: Stage) -> None:
+        self._divide(stage)
+        self._began = self._site.clock.now()
+        self._counted, self._live = self._traffic(), {}
+
+    def _watch(self, stage: Stage) -> Decision:
+        """Looks until the stage is decided: at every interval, and once more when it has lasted long enough."""
+        self._enter(stage)
+        clock, asked = self._site.clock, False
+        start = clock.monotonic()
+        while True:
+            left = stage.seconds - (clock.monotonic() - start)
+            clock.sleep(min(stage.interval, left) if left > 0 else stage.interval)
+            seconds = clock.monotonic() - start
+            golden = self._golden() if seconds >= stage.seconds and not asked else None
+            asked = asked or golden is not None
+            decision = self._look(seconds, golden)
+            if decision.outcome != "wait":
+                return decision
+
+    def _go_on(self, stage: Stage, comparison: Progress) -> Decision:
+        """One look at an A/B test, whose division is put right first."""
+        self._began, self._counted, self._live = comparison.began, comparison.counted, comparison.live
+        self._divide(stage)
+        seconds = (self._site.clock.now() - self._began).total_seconds()
+        known = (self._live, len(self._replays.asked))
+        decision = self._look(seconds, self._golden())
+        if decision.outcome == "wait":
+            if known != (self._live, len(self._replays.asked)):
+                self._record(stage, COMPARING, insufficient=decision.insufficient)
+            else:
+                self._steps.append(self._step(stage, COMPARING, insufficient=decision.insufficient))
+        return decision
+
+    def _look(self, seconds: float, golden: tuple[str, ...] | None) -> Decision:
+        site, new, stable = self._site, self._new.release.id, self._stable.release.id
+        dead = self._dead()
+        replay, unheard = self._replays.latest(site, self._stable, self._new)
+        counted = self._traffic()
+        nothing = LiveCounts()
+        came = {release: counts.since(self._counted.get(release, nothing)) for release, counts in counted.items()}
+        self._counted = counted
+        self._live = {release: self._live.get(release, nothing) + counts for release, counts in came.items()}
+        decision = look(
+            self._state,
+            Seen(
+                seconds=seconds, new=came[new], stable=came[stable], replay=replay, golden=golden, known=dead,
+                unheard=unheard,
+            ),
+        )  # fmt: skip
+        self._state = decision.state
+        return decision
+
+    def _traffic(self) -> Counts:
+        """What the router has counted of either release."""
+        counted = self._site.target.traffic(self._site.name, self._site.model)
+        return {side.release.id: counted.get(side.release.id, LiveCounts()) for side in (self._new, self._stable)}
+
+    def _golden(self) -> tuple[str, ...]:
+        check = golden_check(self._site, self._new)
+        return () if check.ok else (check.detail,)
+
+    def _dead(self) -> tuple[str, ...]:
+        """What is known against the new release's service; that of stable is started again where it has ended."""
+        running = self._site.running()
+        self._stable = revived(self._site, self._stable, running)
+        new = running.get(self._new.release.id)
+        service = f"the service of version {self._new.release.version}"
+        if new is None:
+            return (f"{service} has ended",)
+        if held := self._held():
+            return (f"it was put on hold: {held}",)
+        self._unwell = 0 if new.healthy else self._unwell + 1
+        return (f"{service} is not ready any more{f': {new.trouble}' if new.trouble else ''}",) * (
+            self._unwell >= UNWELL
         )
-    return side
 
+    def _held(self) -> str:
+        """Why people want it to stop. A store that does not answer now stops nothing."""
+        with suppress(OutsideError):
+            state = self._site.state()
+            return state.holds.get(self._new.release.id, "") if state else ""
+        return ""
 
-def _golden_check(site: Site, side: _Side) -> Check:
-    return ask_golden(
-        site.client, side.url, release=side.release, signature=side.signature, golden=side.golden, limits=site.parity
-    )
+    def _record(
+        self, stage: Stage, outcome: str, reasons: Sequence[str] = (), insufficient: Sequence[str] = ()
+    ) -> None:
+        """Puts the step into the log, with what it rests on."""
+        step = self._step(stage, outcome, reasons, insufficient)
+        progress = Progress(
+            stable=self._stable.release.id, state=self._state, tolerance=self._replays.tolerance,
+            asked=tuple(self._replays.asked), began=self._began, counted=self._counted, live=self._live,
+        )  # fmt: skip
+        shown = {"insufficient": list(insufficient), "e_values": self._state.evidence.e_values}
+        evidence = self._site.registry.put_json({**progress.to_json(), **shown})
+        until = {"until": step.until} if step.until else {}
+        self._site.record(
+            "rollout-step", [evidence], release=self._new.release.id, share=stage.share, stage=stage.kind,
+            outcome=outcome, reasons=list(reasons), **until,
+        )  # fmt: skip
+        self._steps.append(step)
+        said = "; ".join(reasons or insufficient)
+        name = f"{stage.share} %" if stage.share else stage.kind
+        self._site.console.say(f"{self._site.name}: {name}: {outcome}{f' ({said})' if said else ''}")
 
-
-def _steps(site: Site, new: _Side, stable: _Side) -> Rollout:
-    steps: list[Step] = []
-    evaluated = _ask(site, new.golden.records, stable, new)
-    for share in site.environment.rollout.steps:
-        shares = {new.release.id: share, stable.release.id: 100 - share}
-        site.target.route(site.name, site.model, {release: part for release, part in shares.items() if part})
-        site.clock.sleep(site.environment.rollout.window.total_seconds())
-        decision = _judge(site, new, stable, evaluated, last=share == site.environment.rollout.steps[-1])
-        site.record(
-            "rollout-step",
-            release=new.release.id,
-            share=share,
-            outcome=decision.outcome,
-            reasons=list(decision.reasons),
-        )
-        step = Step(share=share, outcome=decision.outcome, reasons=decision.reasons, insufficient=decision.insufficient)
-        steps.append(step)
-        said = "; ".join(decision.reasons or decision.insufficient)
-        site.console.say(f"{site.name}: {share} %: {decision.outcome}{f' ({said})' if said else ''}")
-        if decision.reasons:
-            break
-    return Rollout(steps=tuple(steps), reasons=tuple(steps[-1].reasons) if steps else ())
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """The same rows asked of both: the answers to those that both answered, and how each fared as traffic."""
-
-    stable: Predictions | None
-    new: Predictions | None
-    stable_traffic: Traffic
-    new_traffic: Traffic
-    failed: int
-
-
-def _judge(site: Site, new: _Side, stable: _Side, evaluated: _Asked, *, last: bool) -> StepDecision:
-    recent = site.target.recent_requests(site.name, site.model, stable.release.id, REPLAYED)
-    unheard = bool(recent.redacted) and not recent.records
-    # What is left out of the log cannot be asked again: golden rows show errors and latency, if not users' answers.
-    asked = _ask(site, new.golden.records[:REPLAYED] if unheard else recent.records, stable, new)
-    golden = _golden_check(site, new)
-    tolerance = usual_distance(evaluated.stable, evaluated.new) if evaluated.stable and evaluated.new else 0.0
-    decision = decide_step(
-        StepEvidence(
-            new=asked.new_traffic,
-            stable=asked.stable_traffic,
-            replay=_replay(asked, tolerance) or Replay(rows=asked.failed, failed=asked.failed, differing=0),
-            expected=_replay(evaluated, tolerance),
-            golden=() if golden.ok else (golden.detail,),
-        ),
-        last=last,
-    )
-    moved: list[str] = []
-    if asked.stable and asked.new and evaluated.stable and evaluated.new:
-        live, known = (asked.stable, asked.new), (evaluated.stable, evaluated.new)
-        moved = shifts(live, known, classes=new.signature.classes)
-    unknown = decision.insufficient
-    if unheard:
-        left_out = ", ".join(recent.redacted)
-        unknown += (f"golden rows were asked in place of live requests, of which the log leaves out {left_out}",)
-    if len(evaluated.new or ()) < FEWEST_ROWS:
-        unknown += (f"whether answers move to one side: only {len(evaluated.new or ())} golden rows to compare with",)
-    if not moved:
-        return replace(decision, insufficient=unknown)
-    return StepDecision(outcome="abort", reasons=(*decision.reasons, *moved), insufficient=unknown)
-
-
-def _ask(site: Site, records: Sequence[Mapping[str, Any]], stable: _Side, new: _Side) -> _Asked:
-    """Asks both sides each record by itself, as clients do."""
-    pairs = [(_one(site, stable, record), _one(site, new, record)) for record in records]
-    good = [(old.predictions, fresh.predictions) for old, fresh in pairs if old.predictions and fresh.predictions]
-    return _Asked(
-        stable=joined([old for old, _ in good]) if good else None,
-        new=joined([fresh for _, fresh in good]) if good else None,
-        stable_traffic=_traffic([old for old, _ in pairs]),
-        new_traffic=_traffic([fresh for _, fresh in pairs]),
-        failed=sum(1 for old, fresh in pairs if not old.error and fresh.error),
-    )
-
-
-def _one(site: Site, side: _Side, record: Mapping[str, Any]) -> Answer:
-    """The record as this side's clients would send it: its own columns; one that the record lacks is missing there."""
-    own = {column.name: record.get(column.name) for column in side.signature.inputs}
-    return site.client.score(side.url, [own], side.signature)
-
-
-def _traffic(answers: Sequence[Answer]) -> Traffic:
-    return Traffic(
-        requests=len(answers),
-        errors=sum(1 for answer in answers if answer.error),
-        latencies=[answer.milliseconds for answer in answers if not answer.error],
-    )
-
-
-def _replay(asked: _Asked, tolerance: float) -> Replay | None:
-    if asked.stable is None or asked.new is None:
-        return None
-    replay = compare_answers(asked.stable, asked.new, tolerance=tolerance)
-    return Replay(rows=replay.rows + asked.failed, failed=replay.failed + asked.failed, differing=replay.differing)
+    def _step(self, stage: Stage, outcome: str, reasons: Sequence[str] = (), insufficient: Sequence[str] = ()) -> Step:
+        until = timestamp(self._began + timedelta(seconds=stage.seconds)) if outcome == COMPARING else ""
+        return Step(
+            share=stage.share, outcome=outcome, reasons=tuple(reasons), insufficient=tuple(insufficient),
+            stage=stage.kind, until=until,
+        )  # fmt: skip

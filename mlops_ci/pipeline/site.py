@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_ci.config.types import EnvironmentConfig, ParityConfig, VerificationConfig
+from mlops_ci.config.types import EnvironmentConfig, ParityConfig, Risk, VerificationConfig
 from mlops_ci.core.chain import Anchor
 from mlops_ci.core.events import Event, EventKind
 from mlops_ci.core.records import Release
@@ -20,41 +20,58 @@ from mlops_ci.pipeline.golden import GoldenRows
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.pipeline.stored import golden_of, signature_of
 from mlops_ci.pipeline.verify import verify
-from mlops_ci.ports import Clock, Console, PublicKey, Repository, ScoringClient, Target
+from mlops_ci.ports import Clock, Console, Forge, Instance, PublicKey, Repository, ScoringClient, Target
+
+
+def before(chain: Sequence[str], environment: str) -> str | None:
+    """The environment that comes before this one; None for the first."""
+    position = chain.index(environment)
+    return chain[position - 1] if position else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Where a release serves. `before` is the environment that has to have verified it; None for the chain's first.
+    """Where a release serves. `chain` names all environments of the model in order, this one among them.
 
     Where there is a `public_key` nothing is started that is not signed by it.
     """
 
     model: str
     environment: EnvironmentConfig
-    before: str | None
+    chain: tuple[str, ...]
     parity: ParityConfig
     verification: VerificationConfig
     registry: Registry
     log: EventLog
     repository: Repository
+    forge: Forge
     target: Target
     client: ScoringClient
     clock: Clock
     console: Console
     actor: str
     public_key: PublicKey | None = None
+    risk: Risk = "normal"
 
     @property
     def name(self) -> str:
         return self.environment.name
 
     @property
+    def before(self) -> str | None:
+        """The environment that has to have verified a release before it comes here; None for the chain's first."""
+        return before(self.chain, self.name)
+
+    @property
     def url(self) -> str:
         return self.target.url(self.name, self.model)
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Keeps other commands away from the environment; raises OutsideError where one is at work on it."""
+        """Keeps other commands away from the environment; raises OutsideError where one is at work on it.
+
+        And ConfigurationError where what is going to be changed could not be logged, for want of the signing key.
+        """
+        self.log.require_signer(self.model)
         return self.target.exclusive(self.name, self.model)
 
     def model_state(self) -> ModelState:
@@ -83,7 +100,7 @@ class Site:
     def vouched(self, message: str) -> str:
         """The commit message with the trailer by which the commit vouches for the log as it is now."""
         events = self.log.read(self.model)
-        anchor = Anchor(number=events[-1].number, digest=events[-1].digest).trailer if events else ""
+        anchor = Anchor(number=events[-1].number, digest=events[-1].digest).trailer(self.model) if events else ""
         return f"{message}\n\n{anchor}".rstrip() + "\n"
 
     def release(self, release_id: str) -> Release:
@@ -127,21 +144,28 @@ class Site:
             self.require_signed(release.id)
         return self.target.start(self.name, release, self.files(release)).url
 
+    def running(self) -> Mapping[str, Instance]:
+        """The services here, by release."""
+        return {instance.release: instance for instance in self.target.instances(self.name, self.model)}
+
     def serve_only(self, release: Release) -> bool:
         """Makes the environment serve this release and nothing else; says whether anything had to be done."""
-        running = {instance.release: instance for instance in self.target.instances(self.name, self.model)}
+        running = self.running()
         healthy = release.id in running and running[release.id].healthy
         settled = healthy and dict(self.target.shares(self.name, self.model)) == {release.id: 100}
         if not settled:
             self.start(release)
             self.target.route(self.name, self.model, {release.id: 100})
-        others = [other for other in running if other != release.id]
-        for other in others:
+        return self.stop_others({release.id}) or not settled
+
+    def stop_others(self, kept: Collection[str]) -> bool:
+        """Ends the services of all other releases; says whether there were any."""
+        running = {instance.release for instance in self.target.instances(self.name, self.model)}
+        for other in sorted(running.difference(kept)):
             self.target.stop(self.name, self.model, other)
-        return not settled or bool(others)
+        return not running <= set(kept)
 
     def serve_nothing(self) -> None:
         """Takes the environment's traffic and services away."""
         self.target.route(self.name, self.model, {})
-        for instance in self.target.instances(self.name, self.model):
-            self.target.stop(self.name, self.model, instance.release)
+        self.stop_others(())

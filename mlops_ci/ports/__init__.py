@@ -14,7 +14,7 @@ from mlops_ci.ports.delivery import (
     Target,
 )
 from mlops_ci.ports.images import BaseImage, ImageEngine, ImageFacts, ImageParts, LayerFile
-from mlops_ci.ports.machine import Clock, Console, ObjectStore
+from mlops_ci.ports.machine import Clock, Console, Entry, KeptStore, ObjectStore
 from mlops_ci.ports.signing import PublicKey, Signer
 from mlops_ci.ports.training import (
     Conformal,
@@ -43,6 +43,7 @@ __all__ = [
     "Coverage",
     "DataFiles",
     "Engine",
+    "Entry",
     "Explainer",
     "Exporter",
     "Forge",
@@ -52,6 +53,7 @@ __all__ = [
     "Installation",
     "Instance",
     "Item",
+    "KeptStore",
     "LayerFile",
     "LoadedModel",
     "ModelRuntime",

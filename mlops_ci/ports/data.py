@@ -71,8 +71,11 @@ class BatchFiles(Protocol):
 class UserCode(Protocol):
     """The team's own Python, from the model's folder."""
 
-    def digests(self, root: Path) -> Mapping[str, str]:
-        """Each source file that training may import, relative to `root`, and its SHA-256."""
+    def digests(self, root: Path, shared: Sequence[str] = ()) -> Mapping[str, str]:
+        """Each source file that training may import, relative to `root`, and its SHA-256; and those that it shares.
+
+        Raises ConfigurationError where there is nothing that one of the `shared` patterns names.
+        """
 
     def imports(self, root: Path) -> frozenset[str]:
         """The top-level modules that those files import, but for the folder's own and the standard library's."""

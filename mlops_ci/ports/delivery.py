@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlops_ci.core.predictions import Predictions
     from mlops_ci.core.records import Release
     from mlops_ci.core.signature import Signature
+    from mlops_ci.core.traffic import LiveCounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,12 @@ class Forge(Protocol):
 
     def open_pull_request(self, branch: str) -> PullRequest | None: ...
 
+    def open_pull_requests(self, prefix: str) -> Sequence[PullRequest]:
+        """Those of all branches whose names begin so, oldest first."""
+
+    def latest_pull_request(self, branch: str) -> PullRequest | None:
+        """The newest one of the branch, whatever became of it."""
+
     def reviews(self, number: int) -> Sequence[Review]:
         """In the order in which they were given."""
 
@@ -52,10 +59,12 @@ class Forge(Protocol):
     def merge(self, number: int, *, head: str, message: str) -> str:
         """The merge commit, also when it is merged already.
 
-        Raises ApprovalError where the branch shows another commit than `head` by now.
+        Raises ApprovalError where the branch shows another commit than `head` by now, or where the forge's own rules
+        keep us from merging (a protected branch), and ConfigurationError where it does not merge into its base.
         """
 
-    def close(self, number: int, *, comment: str) -> None: ...
+    def close(self, number: int, *, comment: str) -> None:
+        """Closes it where it is open, and tells people why."""
 
 
 class Repository(Protocol):
@@ -71,8 +80,16 @@ class Repository(Protocol):
     def commit(self, ref: str = "HEAD") -> str | None:
         """The commit's full hash, or None where the ref does not exist."""
 
-    def read(self, path: str, *, ref: str) -> bytes | None:
-        """The file as committed at `ref`; None where there is none. `path` is relative to the root."""
+    def read(self, path: str, *, ref: str, from_top: bool = False) -> bytes | None:
+        """The file as committed at `ref`; None where there is none. `path` is relative to the root, or to the top of
+        the repository in which the root lies.
+        """
+
+    def from_top(self, path: str) -> str:
+        """The path, relative to the root, as seen from the top of the repository."""
+
+    def changed(self, before: str, after: str) -> Sequence[str]:
+        """The paths, from the top of the repository, of all files that differ between two commits."""
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The newest commit that both rest on; None where they have none in common."""
@@ -129,8 +146,15 @@ class Target(Protocol):
     def stop(self, environment: str, model: str, release: str) -> None:
         """Lets requests in flight finish, then ends the service; nothing to do where there is none."""
 
-    def route(self, environment: str, model: str, shares: Mapping[str, int]) -> None:
-        """Divides the environment's traffic by release id in whole per cent; returns when the division is in force."""
+    def route(self, environment: str, model: str, shares: Mapping[str, int], *, shadow: str | None = None) -> None:
+        """Divides the environment's traffic by release id in whole per cent; returns when the division is in force.
+
+        The release `shadow` gets a copy of every request, and its answers are thrown away. Raises OutsideError where
+        the router does not take the division over; what was in force before then still is, on disk too.
+        """
+
+    def traffic(self, environment: str, model: str) -> Mapping[str, LiveCounts]:
+        """What the router has counted of each release that has, or had, a part of the environment's traffic."""
 
     def shares(self, environment: str, model: str) -> Mapping[str, int]:
         """The division in force; empty where nothing is routed."""

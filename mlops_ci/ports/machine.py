@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -25,6 +26,25 @@ class ObjectStore(Protocol):
 
     def folders(self, prefix: str) -> Sequence[str]:
         """The names of the folders directly below the folder `prefix`, sorted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An object as a listing shows it: its size in bytes, and when it was written by the store's own clock."""
+
+    path: str
+    size: int
+    modified: datetime
+
+
+class KeptStore(ObjectStore, Protocol):
+    """A store as its keeper sees it, who copies, verifies and clears it. Nothing else may list sizes, or delete."""
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """All objects below the folder `prefix`, in no particular order, whatever their names are."""
+
+    def delete(self, path: str) -> None:
+        """Takes the object away; nothing to do where there is none."""
 
 
 class Clock(Protocol):

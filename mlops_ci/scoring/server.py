@@ -15,8 +15,8 @@ from mlops_ci.scoring.app import Application
 from mlops_ci.scoring.connection import Connection, sweep
 from mlops_ci.scoring.service import ScoringService
 
-# A router reuses idle connections. It must be the side that closes them (adapters/traefik.py does so after 30 s): a
-# request that it sends while the service is closing is lost.
+# A router reuses idle connections. It must be the side that closes them (ours does so after 30 s, see
+# adapters/traefik_configuration.py): a request that it sends while the service is closing is lost.
 KEEP_ALIVE_SECONDS = 75
 FINISH_SECONDS = 25
 TICKS = 10

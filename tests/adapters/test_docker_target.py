@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import http.client
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,34 +14,25 @@ import pytest
 
 from mlops_ci.adapters import docker_target
 from mlops_ci.adapters.docker_containers import Containers
-from mlops_ci.adapters.docker_engine import DockerImages
 from mlops_ci.adapters.docker_target import DockerTarget
 from mlops_ci.adapters.image_parts import CachedParts
-from mlops_ci.adapters.process_target import ProcessTarget
 from mlops_ci.adapters.scoring_client import HttpScoringClient
-from mlops_ci.core.records import Release
-from mlops_ci.core.serving import ResourceLimits, ServingConfig
+from mlops_ci.core.serving import ResourceLimits
 from mlops_ci.errors import ConfigurationError, OutsideError, VerificationError
 from mlops_ci.ports import Target
+from tests.adapters.docker_services import Made, another, containers, made, serving
 from tests.adapters.scoring_images import ScoringImages
-from tests.adapters.services import Quiet, release_of
+from tests.adapters.services import release_of
 from tests.docker_engine import DockerEngine
 from tests.scoring.serving import wait_until
 from tests.scoring.tiny_models import binary, regression
 
 pytestmark = pytest.mark.docker
-LIMITS = ResourceLimits(cpus=1, memory_mb=512)
-Made = tuple[Release, dict[str, bytes]]
 
 
 @pytest.fixture(scope="module")
 def images(docker_engine: DockerEngine, image_parts: CachedParts) -> ScoringImages:
     return ScoringImages(docker_engine, image_parts)
-
-
-def made(images: ScoringImages, model: Any, version: int) -> Made:
-    release, files = release_of(model, version=version)
-    return images.with_image(release, files), files
 
 
 @pytest.fixture(scope="module")
@@ -76,40 +65,6 @@ def target(run_dir: Path, docker_engine: DockerEngine) -> Iterator[DockerTarget]
         yield used
     finally:
         used.shut_down()
-
-
-def another(run_dir: Path, limits: ResourceLimits = LIMITS) -> DockerTarget:
-    """The target as the next command makes it."""
-    return DockerTarget(run_dir, images=DockerImages(), limits=limits, serving=ServingConfig(), console=Quiet())
-
-
-def containers(engine: DockerEngine, run_dir: Path, **labels: str) -> list[Any]:
-    wanted = {"io.mlops-ci.run": str(run_dir.resolve()), **{f"io.mlops-ci.{key}": labels[key] for key in labels}}
-    filters = {"label": [f"{name}={value}" for name, value in wanted.items()]}
-    return list(engine.client.containers.list(all=True, filters=filters))
-
-
-def crash(engine: DockerEngine, container: Any) -> None:
-    """Kills its process as the kernel would; `docker kill` would be an order not to restart it."""
-    container.reload()
-    before = container.attrs["RestartCount"]
-    program = f"import os; os.kill({container.attrs['State']['Pid']}, 9)"
-    killer = engine.run(engine.base, "python3", "-c", program, pid_mode="host", user="0", cap_add=["KILL"])
-    assert killer.wait()["StatusCode"] == 0, killer.logs()
-    killer.remove()
-
-    def noticed() -> bool:
-        container.reload()
-        return bool(container.attrs["RestartCount"] > before or container.status == "exited")
-
-    wait_until(noticed)
-
-
-def serving(url: str) -> str:
-    with HttpScoringClient() as client:
-        answer = client.score(url, binary().records[:2], binary().signature)
-    assert answer.error == ""
-    return answer.release
 
 
 def test_a_started_release_is_ready_but_gets_no_traffic(target: DockerTarget, first: Made, second: Made) -> None:
@@ -347,144 +302,6 @@ def test_a_port_that_was_taken_a_moment_ago_is_no_hindrance(
         assert target.start("qa", *first).url != f"http://127.0.0.1:{taken}"
 
 
-def test_a_crashed_service_comes_back_by_itself(
-    target: DockerTarget, first: Made, run_dir: Path, docker_engine: DockerEngine
-) -> None:
-    before = target.start("qa", *first)
-    target.route("qa", "delay", {first[0].id: 100})
-    (container,) = containers(docker_engine, run_dir)
-
-    crash(docker_engine, container)
-
-    wait_until(lambda: target.instances("qa", "delay")[0].healthy)
-    assert serving(target.url("qa", "delay")) == first[0].id
-    (after,) = target.instances("qa", "delay")
-    assert (after.url, after.healthy) == (before.url, True)
-    assert after.trouble == "its container has crashed and was restarted (how often by now: 1)"
-
-
-def test_a_process_that_ran_out_of_memory_in_service_is_named(
-    target: DockerTarget, first: Made, run_dir: Path, docker_engine: DockerEngine
-) -> None:
-    target.start("qa", *first)
-    (container,) = containers(docker_engine, run_dir)
-
-    code, _ = container.exec_run(["/usr/bin/python3.11", "-c", "print(len(bytearray(1 << 30)))"])
-
-    assert code == 137
-    wait_until(lambda: target.instances("qa", "delay")[0].trouble)
-    (instance,) = target.instances("qa", "delay")
-    assert instance.healthy
-    assert instance.trouble == "it ran out of memory (it may use 512 MB)"
-
-
-def test_no_request_is_lost_when_a_release_replaces_another(
-    target: DockerTarget, first: Made, second: Made, run_dir: Path, docker_engine: DockerEngine
-) -> None:
-    old, new = first[0].id, second[0].id
-    target.start("qa", *first)
-    target.route("qa", "delay", {old: 100})
-    with Traffic(target.url("qa", "delay"), clients=6) as traffic:
-        traffic.wait_for(old)
-        target.start("qa", *second)
-        target.route("qa", "delay", {old: 90, new: 10})
-        traffic.wait_for(new)
-        target.route("qa", "delay", {new: 100})
-        target.stop("qa", "delay", old)
-        traffic.wait_for(new)
-        assert traffic.failures == []
-        assert [instance.release for instance in target.instances("qa", "delay")] == [new]
-
-        target.start("qa", *first)
-        target.route("qa", "delay", {old: 50, new: 50})
-        traffic.wait_for(old)
-        (doomed,) = containers(docker_engine, run_dir, release=old)
-        crash(docker_engine, doomed)
-        traffic.wait_for(new)
-        wait_until(lambda: all(instance.healthy for instance in target.instances("qa", "delay")))
-        begin = traffic.settle()
-        traffic.wait_for(old)
-    # What the dying service had been sent fails, and what is sent until the engine has seen it die.
-    assert set(traffic.failures[begin:]) == set()
-    assert set(traffic.failures) <= {"502", "RemoteDisconnected", "ConnectionResetError"}
-
-
-def test_processes_that_served_before_are_ended_when_the_traffic_has_moved(
-    target: DockerTarget, first: Made, run_dir: Path
-) -> None:
-    processes = ProcessTarget(run_dir, console=Quiet())
-    processes.start("qa", *first)
-    processes.route("qa", "delay", {first[0].id: 100})
-    successor = DockerTarget(
-        run_dir,
-        images=DockerImages(),
-        limits=LIMITS,
-        serving=ServingConfig(),
-        console=Quiet(),
-        formerly=processes,
-    )
-    with Traffic(target.url("qa", "delay"), clients=2) as traffic:
-        traffic.wait_for(first[0].id)
-        successor.start("qa", *first)
-        successor.route("qa", "delay", {first[0].id: 100})
-        traffic.wait_for(first[0].id)
-    assert traffic.failures == []
-    assert list(processes.instances("qa", "delay")) == []
-    assert successor.instances("qa", "delay")[0].healthy
-
-
-class Traffic:
-    """Clients that score without a pause; half of them make a new connection for each request."""
-
-    def __init__(self, url: str, *, clients: int) -> None:
-        self.failures: list[str] = []
-        self._served: dict[str, int] = {}
-        self._host, _, path = url.removeprefix("http://").partition("/")
-        self._path = f"/{path}/score"
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(bool(n % 2),)) for n in range(clients)]
-
-    def __enter__(self) -> Traffic:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for(self, release: str, more: int = 50) -> None:
-        """Returns once the release has answered so many more requests."""
-        begin = self._served.get(release, 0)
-        wait_until(lambda: self._served.get(release, 0) >= begin + more)
-
-    def settle(self) -> int:
-        """Returns once every client has been answered anew, with the number of failures until then."""
-        begin = sum(self._served.values())
-        wait_until(lambda: sum(self._served.values()) >= begin + 10 * len(self._threads))
-        return len(self.failures)
-
-    def _ask(self, keep: bool) -> None:
-        body = json.dumps(binary().records[:2])
-        headers = {"content-type": "application/json", **({} if keep else {"connection": "close"})}
-        connection = http.client.HTTPConnection(self._host, timeout=60)
-        while not self._over.is_set():
-            try:
-                connection.request("POST", self._path, body, headers)
-                response = connection.getresponse()
-                response.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(type(error).__name__)
-                connection.close()
-                continue
-            if response.status != 200:
-                self.failures.append(str(response.status))
-            release = response.headers.get("x-mlops-release", "")
-            self._served[release] = self._served.get(release, 0) + 1
-        connection.close()
-
-
 @pytest.mark.parametrize("host", ["tcp://build.example:2375", "ssh://ada@build.example", "http://10.0.0.7:2375"])
 def test_an_engine_on_another_machine_is_refused(
     run_dir: Path, docker_engine: DockerEngine, first: Made, monkeypatch: pytest.MonkeyPatch, host: str
@@ -509,6 +326,8 @@ def test_an_engine_that_is_not_there_is_an_outside_error(
 
 @pytest.mark.parametrize(("environment", "model"), [("..", "m"), ("qa", "a/b"), ("", "m"), ("qa", "~")])
 def test_names_that_are_none_are_refused(target: DockerTarget, environment: str, model: str) -> None:
-    for call in (target.instances, target.shares, target.url, target.exclusive):
+    for call in (target.instances, target.shares, target.url):
         with pytest.raises(ConfigurationError):
             call(environment, model)
+    with pytest.raises(ConfigurationError), target.exclusive(environment, model):
+        pass

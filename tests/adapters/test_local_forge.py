@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from mlops_ci.adapters.git import GitRepository
 from mlops_ci.adapters.local_forge import LocalForge
-from mlops_ci.errors import ApprovalError, ConfigurationError, NotFoundError
+from mlops_ci.errors import ApprovalError, ConfigurationError, IntegrityError, NotFoundError
 
 
 class Clock:
@@ -113,3 +114,109 @@ def test_members_of_a_team_come_from_the_configuration_of_git(repository: GitRep
         repository.git("config", "--add", "mlops-ci.acme/ml-owners.member", name)
     assert forge.members("@acme/ml-owners") == {"ada", "grace"}
     assert forge.members("@acme/others") == frozenset()
+
+
+HOSTILE = ["", "\n\n", "$(rm -rf /) `x` '\"", "\x00\x1b[31m\u202e", "--upload-pack=x", "\U0001f600" * 5000]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_any_text_is_kept_as_it_is(repository: GitRepository, forge: LocalForge, text: str) -> None:
+    push(repository)
+    number = forge.propose(branch="work", base="main", title=text, body=text).number
+    forge.review(number, reviewer="ada", commit=forge.pull_request(number).head, approve=False)
+    forge.close(number, comment=text)
+    pull = forge.pull_request(number)
+    assert (pull.title, pull.body, pull.state) == (text, f"{text}\n\n{text}", "closed")
+
+
+@pytest.mark.parametrize("branch", ["-d", "a..b", "", "main~1", "x\ny", "refs/heads/main"])
+def test_a_branch_that_cannot_be_is_said_by_name(forge: LocalForge, branch: str) -> None:
+    with pytest.raises(ConfigurationError, match="there is no branch"):
+        forge.propose(branch=branch, base="main", title="", body="")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "it is no JSON"),
+        (b"\xff", "it is no JSON"),
+        (b"[" * 100_000, "it is no JSON"),
+        (b"[]", "is a list, not an object"),
+        (b'{"number": 7}', "title is missing"),
+        (b'{"number":1,"title":"","body":"","branch":"b","base":"main","head":"h","author":"a","state":"open","url":""}',
+         "it calls itself number 1"),
+        (b'{"number":7,"title":"","body":"","branch":"b","base":"main","head":"h","author":"a","state":"lost","url":""}',
+         "state is 'lost'"),
+    ],
+)  # fmt: skip
+def test_what_somebody_else_put_under_its_refs_is_named(
+    repository: GitRepository, forge: LocalForge, data: bytes, said: str
+) -> None:
+    assert repository.create_ref("refs/mlops-ci/pulls/7", data)
+    for ask in (lambda: forge.pull_request(7), lambda: forge.open_pull_request("b"), lambda: propose(forge)):
+        push(repository)
+        with pytest.raises(IntegrityError, match="refs/mlops-ci/pulls/7") as caught:
+            ask()
+        assert said in caught.value.what
+        assert "git update-ref -d refs/mlops-ci/pulls/7" in caught.value.fix
+
+
+def test_a_commit_or_a_review_that_is_none_under_its_refs_is_named(
+    repository: GitRepository, forge: LocalForge
+) -> None:
+    push(repository)
+    number = propose(forge)
+    repository.create_ref(f"refs/mlops-ci/reviews/{number}/0", b"{}")
+    with pytest.raises(IntegrityError, match=f"refs/mlops-ci/reviews/{number}/0: reviewer is missing"):
+        forge.reviews(number)
+    repository.git("update-ref", "refs/mlops-ci/pulls/9", repository.commit("main") or "")
+    with pytest.raises(IntegrityError, match="refs/mlops-ci/pulls/9: it is no JSON"):
+        forge.pull_request(9)
+
+
+def test_open_ones_are_found_by_the_beginning_of_their_branch(repository: GitRepository, forge: LocalForge) -> None:
+    onto = repository.commit("main") or ""
+    for branch in ("a/one", "a/two", "b/one"):
+        repository.commit_files({branch: b""}, branch=branch, onto=onto, message=branch)
+        forge.propose(branch=branch, base="main", title=branch, body="")
+    forge.close(2, comment="no")
+    assert [pull.number for pull in forge.open_pull_requests("a/")] == [1]
+    assert [pull.number for pull in forge.open_pull_requests("")] == [1, 3]
+    latest = forge.latest_pull_request("a/two")
+    assert latest is not None
+    assert (latest.number, latest.state) == (2, "closed")
+    assert forge.latest_pull_request("c") is None
+    repository.commit_files({"again": b""}, branch="a/two", onto=onto, message="again")
+    assert forge.propose(branch="a/two", base="main", title="again", body="").number == 4
+
+
+def test_many_at_once_lose_nothing(repository: GitRepository, forge: LocalForge) -> None:
+    head = push(repository)
+    number = propose(forge)
+
+    def act(turn: int) -> None:
+        if turn % 4:
+            forge.review(number, reviewer=f"person-{turn}", commit=head, approve=True)
+        else:
+            forge.propose(branch="work", base="main", title=f"Work {turn}", body="why")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(act, range(12)))
+    assert {review.reviewer for review in forge.reviews(number)} == {f"person-{turn}" for turn in range(12) if turn % 4}
+    assert [pull.number for pull in forge.open_pull_requests("")] == [number]
+
+
+def test_a_merge_and_a_closing_at_once_agree(repository: GitRepository, forge: LocalForge) -> None:
+    head = push(repository)
+    number = propose(forge)
+
+    def merge() -> None:
+        forge.merge(number, head=head, message="merge")
+
+    def close() -> None:
+        forge.close(number, comment="no")
+
+    with ThreadPoolExecutor(2) as pool:
+        failed = [future.exception() for future in (pool.submit(merge), pool.submit(close))]
+    assert all(error is None or isinstance(error, ApprovalError) for error in failed)
+    assert (forge.pull_request(number).state == "merged") == (repository.merged(head, into="main") is not None)

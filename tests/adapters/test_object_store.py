@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -16,7 +17,7 @@ import pytest
 
 from mlops_ci.adapters.object_store import open_store
 from mlops_ci.errors import ConfigurationError, NotFoundError, OutsideError
-from mlops_ci.ports import ObjectStore
+from mlops_ci.ports import KeptStore, ObjectStore
 from tests.s3 import KEY_ID, SECRET, S3Server
 from tests.stores import Place
 
@@ -26,7 +27,7 @@ HOSTILE += ["%2e%2e/x", "a/" + "b" * 300, "~", "a*", "C:/x", "a#1"]
 
 
 @pytest.fixture(params=["local", "s3", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeptStore:
     if request.param == "local":
         return open_store(str(tmp_path / "store"))
     if request.param == "memory":
@@ -82,6 +83,24 @@ class TestContract:
         assert list(store.folders("events")) == ["a", "b"]
         assert list(store.folders("")) == ["events"]
         assert list(store.folders("nothing")) == []
+
+    def test_its_keeper_sees_sizes_and_times_and_may_delete(self, store: KeptStore) -> None:
+        before = datetime.now(UTC) - timedelta(seconds=2)  # S3 knows whole seconds
+        for path, data in {"a/b/1": b"one", "a/b/2": b"", "c": b"three"}.items():
+            store.create(path, data)
+
+        found = {entry.path: entry for entry in store.entries("")}
+
+        assert {path: entry.size for path, entry in found.items()} == {"a/b/1": 3, "a/b/2": 0, "c": 5}
+        assert all(before < entry.modified <= datetime.now(UTC) for entry in found.values())
+        assert [entry.path for entry in store.entries("a")] in (["a/b/1", "a/b/2"], ["a/b/2", "a/b/1"])
+        assert list(store.entries("nothing")) == []
+
+        store.delete("a/b/1")
+        store.delete("a/b/1")
+        store.delete("never/there")
+        assert sorted(store.list("")) == ["a/b/2", "c"]
+        assert store.create("a/b/1", b"again") is True
 
     @pytest.mark.parametrize("path", HOSTILE)
     def test_a_name_that_is_none_never_reaches_the_store(self, store: ObjectStore, path: str) -> None:

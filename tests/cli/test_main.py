@@ -57,10 +57,15 @@ def test_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixt
     assert {"0", "2", "3", "10", "11", "12", "13", "14", "15", "16", "20", "130"} <= set(words)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_has_help_and_what_all_share(command: object, capsys: pytest.CaptureFixture[str]) -> None:
+WORDS = [
+    [command.name, *([action.name] if action else [])] for command in COMMANDS for action in command.actions or [None]
+]
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_every_command_has_help_and_what_all_share(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([command.name, "--help"])  # type: ignore[attr-defined]
+        main([*words, "--help"])
 
     assert ended.value.code == 0
     shown = capsys.readouterr().out

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_ci.config.completion import complete, with_defaults
@@ -19,8 +20,10 @@ from mlops_ci.config.reader import read
 from mlops_ci.config.rules import MODEL_RULES
 from mlops_ci.config.search_types import CrossValidationConfig, SearchConfig
 from mlops_ci.config.types import (
+    AbConfig,
     ApprovalsConfig,
     EnvironmentConfig,
+    EventLogConfig,
     FairnessConfig,
     GateConfig,
     GuardrailConfig,
@@ -37,6 +40,7 @@ from mlops_ci.config.types import (
     WaiverConfig,
 )
 from mlops_ci.config.validation import MODEL_SCHEMA, validate
+from mlops_ci.core.calendar import Freeze, Window
 from mlops_ci.core.search_space import Range
 from mlops_ci.core.serving import ResourceLimits
 from mlops_ci.errors import ConfigurationError
@@ -135,7 +139,7 @@ def test_the_designs_example(loaded: Callable[[str], ModelConfig], tmp_path: Pat
         name="production",
         target="docker",
         approvals=ApprovalsConfig(required=1, people=("@acme/ml-owners",)),
-        rollout=RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=1)),
+        rollout=RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=1), deadline=timedelta(minutes=1)),
         soak=timedelta(hours=1),
         limits=ResourceLimits(cpus=1.0, memory_mb=1024),
     )
@@ -183,15 +187,15 @@ def test_a_minimal_file(
         EnvironmentConfig(
             name="qa",
             target="process",
-            approvals=ApprovalsConfig(required=0, people=()),
-            rollout=RolloutConfig(steps=(100,), window=timedelta(minutes=1)),
+            approvals=ApprovalsConfig(required=0, people=(), high_risk=0),
+            rollout=RolloutConfig(steps=(100,), window=timedelta(minutes=1), deadline=timedelta(minutes=1)),
             soak=timedelta(0),
         ),
         EnvironmentConfig(
             name="production",
             target="process",
             approvals=ApprovalsConfig(required=1, people=()),
-            rollout=RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=1)),
+            rollout=RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=1), deadline=timedelta(minutes=1)),
             soak=timedelta(0),
         ),
     )
@@ -233,12 +237,97 @@ environments:
     )
     approvals = [(each.approvals.required, each.approvals.people) for each in config.environments]
     assert approvals == [(0, ()), (0, ()), (1, ("ada", "grace", "@acme/ml"))]
-    assert config.environments[2].rollout == RolloutConfig(steps=(10, 50, 100), window=timedelta(minutes=10))
+    assert config.environments[2].rollout == RolloutConfig(
+        steps=(10, 50, 100), window=timedelta(minutes=10), deadline=timedelta(minutes=10)
+    )
 
 
-def test_naming_people_for_the_first_environment_asks_them(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
-    config = loaded(f"{minimal}environments: {{only: {{approvals: {{from: [ada]}}}}}}\n")
-    assert config.environments[0].approvals == ApprovalsConfig(required=1, people=("ada",))
+@pytest.mark.parametrize(
+    ("approvals", "normal", "high"),
+    [
+        ("{}", 1, 2),
+        ("{required: 0}", 0, 2),
+        ("{required: 1}", 1, 2),
+        ("{required: 3}", 3, 4),
+        ("{required: 3, high_risk: 3}", 3, 3),
+        ("{required: 0, high_risk: 0}", 0, 0),
+        ("{from: ['@acme/ml']}", 1, 2),
+    ],
+)
+def test_a_model_of_high_risk_needs_more_approvals(
+    loaded: Callable[[str], ModelConfig], minimal: str, approvals: str, normal: int, high: int
+) -> None:
+    for risk, second in (("normal", normal), ("high", high)):
+        config = loaded(f"{minimal}risk: {risk}\nenvironments: {{a: {{}}, b: {{approvals: {approvals}}}}}\n")
+        assert [each.approvals.needed(config.risk) for each in config.environments] == [0, second]
+
+
+def test_rollouts_with_all_that_they_may_have(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    rollout = "{window: 5m, min_requests: 500, shadow: 1h, ab: {share: 50, duration: 7d}, false_aborts: 0.001}"
+    config = loaded(
+        f"{minimal}environments:\n  a: {{}}\n  b: {{rollout: {rollout}}}\n  c: {{rollout: {{deadline: 2h}}}}\n"
+    )
+    assert config.environments[1].rollout == RolloutConfig(
+        steps=(10, 50, 100),
+        window=timedelta(minutes=5),
+        min_requests=500,
+        deadline=timedelta(minutes=50),
+        shadow=timedelta(hours=1),
+        ab=AbConfig(share=50, duration=timedelta(days=7)),
+        false_aborts=0.001,
+    )
+    assert config.environments[2].rollout.deadline == timedelta(hours=2)
+
+
+def test_the_longest_window_has_a_deadline_that_can_be_written(
+    loaded: Callable[[str], ModelConfig], minimal: str
+) -> None:
+    rollout = "{window: 999998s, min_requests: 1}"
+    config = loaded(f"{minimal}environments: {{a: {{}}, b: {{rollout: {rollout}}}}}\n")
+    assert config.environments[1].rollout.deadline == timedelta(seconds=999_999)
+
+
+def test_windows_and_freezes(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    config = loaded(
+        minimal
+        + """\
+environments:
+  qa: {}
+  production:
+    timezone: Europe/Zurich
+    windows:
+      - {days: [monday, friday], from: 09:00, to: 16:30}
+      - {days: [saturday], from: 22:00, to: 02:00, timezone: Asia/Tokyo}
+      - {days: [sunday]}
+      - {to: 06:00}
+    freeze:
+      - {from: 2026-12-20, to: 2027-01-02, reason: " year's end "}
+      - {reason: the audit}
+"""
+    )
+    zurich, tokyo = ZoneInfo("Europe/Zurich"), ZoneInfo("Asia/Tokyo")
+    qa, production = config.environments
+    assert (qa.windows, qa.freezes) == ((), ())
+    assert production.windows == (
+        Window(days=frozenset({0, 4}), opens=time(9), closes=time(16, 30), timezone=zurich),
+        Window(days=frozenset({5}), opens=time(22), closes=time(2), timezone=tokyo),
+        Window(days=frozenset({6}), opens=time(0), closes=time(0), timezone=zurich),
+        Window(days=frozenset(range(7)), opens=time(0), closes=time(6), timezone=zurich),
+    )
+    assert production.freezes == (
+        Freeze(first=date(2026, 12, 20), last=date(2027, 1, 2), reason="year's end", timezone=zurich),
+        Freeze(first=None, last=None, reason="the audit", timezone=zurich),
+    )
+
+
+def test_the_log_and_its_key(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    assert loaded(minimal).log == EventLogConfig(public_key=None)
+    assert loaded(f"{minimal}log: {{public_key: keys/log.pem}}\n").log == EventLogConfig(public_key="keys/log.pem")
+
+
+def test_naming_people_for_the_first_environment_is_refused(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"environments\.only\.approvals has no effect in the first"):
+        loaded(f"{minimal}environments: {{only: {{approvals: {{from: [ada]}}}}}}\n")
 
 
 def test_containers_are_limited_and_processes_are_not(loaded: Callable[[str], ModelConfig], minimal: str) -> None:
@@ -294,7 +383,13 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     def some(options: dict[str, Any]) -> dict[str, Any]:
         return draw(st.fixed_dictionaries({}, optional={key: st.just(value) for key, value in options.items()}))
 
-    environment = {"target": "process", "soak": "5m", "approvals": {"from": ["ada"]}, "rollout": {"steps": [50, 100]}}
+    later = {"soak": "5m", "approvals": {"from": ["ada"]}}
+    later["rollout"] = {"steps": [50, 100], "min_requests": 9, "ab": {"share": 20, "duration": "1d"}, "shadow": "1m"}
+    environment = {
+        "target": "process",
+        "timezone": "Asia/Tokyo", "windows": [{"days": ["monday"]}, {"from": "08:00", "timezone": "UTC"}],
+        "freeze": [{"to": "2026-12-24", "reason": "x"}],
+    }  # fmt: skip
     gate: dict[str, Any] = {
         "primary": some({"metric": "log_loss", "margin": 1, "alpha": 0.01}) if draw(st.booleans()) else {},
         "guardrails": [{"metric": "f1", "min": 0.5}],
@@ -309,8 +404,10 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         "gate": some(gate),
         "parity": some({"atol": 1e-3, "max_flips": 2}),
         "image": {"repository": "acme/x", **some({"base": "python:3.12"})},
-        "environments": {name: some(environment) for name in draw(st.sets(st.sampled_from("abc"), min_size=1))},
+        "environments": {"first": some(environment)}
+        | {name: some(environment | later) for name in draw(st.sets(st.sampled_from("abc")))},
         "monitor": some({"window": "1d", "false_alarms_per_month": 2, "min_rows": 9}),
+        "log": some({"public_key": "log.pem"}),
         "retrain": some({"schedule": "daily", "on": ["data"], "cooldown": "2w"}),
     }
     search = {"space": {"x": [1, 2]}, **some({"method": "grid", "cv": 3, "metric": "log_loss"})}
@@ -327,6 +424,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@settings(deadline=None)
 @given(files())
 def test_writing_the_defaults_out_changes_nothing(value: dict[str, Any]) -> None:
     before = json.dumps(value)

@@ -14,7 +14,7 @@ Case = tuple[str, dict[str, Any], list[str]]
 
 
 def environments(**keys: Any) -> dict[str, Any]:
-    return {"environments": {"p": keys}}
+    return {"environments": {"first": {}, "p": keys}}
 
 
 def guardrails(*items: Any) -> dict[str, Any]:
@@ -315,6 +315,121 @@ CASES: list[Case] = [
         environments(approvals={"required": 3, "from": ["ada", "@grace"]}),
         ["environments.p.approvals.required is 3, but `from` names only 2"],
     ),
+    (
+        "approvals_can_be_given",
+        environments(approvals={"required": 2, "from": ["ada", "Ada"]}),
+        ["environments.p.approvals.required is 2, but `from` names only 1"],
+    ),
+    ("approvals_can_be_given", {"risk": "high"} | environments(approvals={"from": ["ada", "grace"]}), []),
+    ("approvals_can_be_given", {"risk": None} | environments(approvals={"from": ["ada"]}), []),
+    ("approvals_can_be_given", {"risk": "high"} | environments(approvals={"high_risk": None, "from": ["ada"]}), []),
+    (
+        "approvals_can_be_given",
+        {"risk": "high"} | environments(approvals={"from": ["ada"]}),
+        ["environments.p.approvals.high_risk is 2, but `from` names only 1"],
+    ),
+    (
+        "approvals_can_be_given",
+        environments(approvals={"required": 3, "high_risk": 2}),
+        ["environments.p.approvals.high_risk is 2, fewer than the 3 of any model"],
+    ),
+    *[
+        ("the_first_environment_takes_what_is_merged", {"environments": {"qa": qa, "p": {"soak": "1h"}}}, said)
+        for qa, said in [
+            (None, []),
+            ({"approvals": None, "rollout": None, "soak": None}, []),
+            (
+                {
+                    "approvals": {"required": 0, "high_risk": 0, "from": []},
+                    "soak": "0s",
+                    "rollout": {"steps": [100], "window": "1s", "min_requests": 0, "shadow": "0s", "ab": None},
+                },
+                [],
+            ),
+            (
+                {
+                    "approvals": {"from": ["ada"]},
+                    "soak": "1h",
+                    "rollout": {"steps": [50, 100], "min_requests": 1, "shadow": "1s", "ab": {"share": 50}},
+                },
+                [
+                    f"environments.qa.{key} has no effect in the first environment, which takes at once what `release` "
+                    "brings"
+                    for key in (
+                        *("approvals", "soak", "rollout.steps"),
+                        *("rollout.min_requests", "rollout.shadow", "rollout.ab"),
+                    )
+                ],
+            ),
+        ]
+    ],
+    *[
+        ("rollouts_have_the_time_they_need", environments(rollout=rollout), said)
+        for rollout, said in [
+            (None, []),
+            ({"window": "2m", "deadline": "2m"}, []),
+            ({"window": None, "deadline": "1s"}, []),
+            ({"window": "2m", "deadline": None, "ab": {"duration": None}}, []),
+            ({"ab": {"duration": "1s"}}, []),
+            (
+                {"deadline": "59s"},
+                ["environments.p.rollout.deadline is '59s', which is over before a step's window of '60s' is"],
+            ),
+            (
+                {"ab": {"duration": "0d"}},
+                ["environments.p.rollout.ab.duration is '0d', in which nothing can be compared"],
+            ),
+        ]
+    ],
+    *[
+        ("timezones_are_known", environments(**keys), said)
+        for keys, said in [
+            ({"timezone": "Europe/Zurich", "windows": [None, {}, {"timezone": "UTC"}, {"timezone": None}]}, []),
+            ({"windows": None}, []),
+            (
+                {
+                    "timezone": "Europe/Zuerich",
+                    "windows": [{}, {"timezone": "Mars/Olympus"}, {"timezone": "America/Indiana"}],
+                },
+                [
+                    "environments.p.timezone is 'Europe/Zuerich', which is no known timezone",
+                    "environments.p.windows[1].timezone is 'Mars/Olympus', which is no known timezone",
+                    "environments.p.windows[2].timezone is 'America/Indiana', which is no known timezone",
+                ],
+            ),
+        ]
+    ],
+    *[
+        ("windows_have_a_beginning_and_an_end", environments(windows=[window]), said)
+        for window, said in [
+            (None, []),
+            ({}, []),
+            ({"from": "00:00", "to": "24:00"}, []),
+            ({"from": "22:00", "to": "00:00"}, []),
+            ({"from": None, "to": "24:00"}, []),
+            ({"from": None, "to": None}, []),
+            ({"to": "00:00"}, ["environments.p.windows[0] opens and closes at 00:00"]),
+            ({"from": "09:00", "to": "09:00"}, ["environments.p.windows[0] opens and closes at 09:00"]),
+            ({"from": "24:00"}, ["environments.p.windows[0].from is 24:00, the end of the day"]),
+        ]
+    ],
+    *[
+        ("freezes_are_days_of_the_calendar", environments(freeze=[freeze]), said)
+        for freeze, said in [
+            (None, []),
+            ({"reason": "x"}, []),
+            ({"from": "2026-12-20", "to": "2026-12-20"}, []),
+            ({"from": None, "to": "2026-12-20"}, []),
+            (
+                {"from": "2026-02-30", "to": "2026-02-01"},
+                ["environments.p.freeze[0].from is '2026-02-30', which is no day of the calendar"],
+            ),
+            (
+                {"from": "2026-03-02", "to": "2026-03-01"},
+                ["environments.p.freeze[0] ends on 2026-03-01, before it begins on 2026-03-02"],
+            ),
+        ]
+    ],
     ("waivers_end_on_a_day", waived("2028-02-29"), []),
     ("waivers_end_on_a_day", waived(None), []),
     (

@@ -23,13 +23,6 @@ def said(tmp_path: Path, text: str) -> list[str]:
     ("section", "whats"),
     [
         (
-            "environments: {production: {approvals: {required: 1}, soak: 1h}}\n",
-            [
-                "environments.production is the first and asks for approvals",
-                "environments.production is the first and asks for a soak",
-            ],
-        ),
-        (
             "image: {repository: acme/late}\n"
             "environments: {qa: {}, staging: {target: terraform}, production: {target: kubernetes}}\n",
             ["environments.staging.target is 'terraform'", "environments.production.target is 'kubernetes'"],

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_ci.config.completion import complete
@@ -42,14 +42,32 @@ FULL: dict[str, Any] = {
         "ships": ["first"],
     },
     "image": {"repository": "acme/x", "base": "b"},
+    "risk": "high",
+    "log": {"public_key": "log.pem"},
     "environments": {
+        "q": {
+            "target": "process",
+            "approvals": {"required": 0, "high_risk": 0, "from": []},
+            "rollout": {"steps": [100], "window": "1s", "min_requests": 0, "shadow": "0s"},
+        },
         "p": {
             "target": "docker",
-            "approvals": {"required": 1, "from": ["ada"]},
-            "rollout": {"steps": [50, 100], "window": "1s"},
+            "approvals": {"required": 1, "high_risk": 2, "from": ["ada", "@a/b"]},
+            "rollout": {
+                "steps": [50, 100],
+                "window": "1s",
+                "min_requests": 5,
+                "deadline": "2s",
+                "shadow": "1m",
+                "ab": {"share": 20, "duration": "1d"},
+                "false_aborts": 0.1,
+            },
             "soak": "5m",
+            "timezone": "Asia/Tokyo",
+            "windows": [{"days": ["monday"], "from": "09:00", "to": "24:00", "timezone": "UTC"}],
+            "freeze": [{"from": "2026-12-20", "to": "2027-01-02", "reason": "r"}],
             "limits": {"cpus": 0.5, "memory_mb": 256},
-        }
+        },
     },
     "monitor": {"window": "1d", "false_alarms_per_month": 2, "min_rows": 9},
     "retrain": {"schedule": "daily", "on": ["data"], "cooldown": "2w"},
@@ -113,6 +131,7 @@ def test_the_full_files_are_fine() -> None:
     assert columns(json.dumps(COLUMNS)).problems == ()
 
 
+@settings(deadline=None)
 @given(spoilt(FULL))
 def test_any_mistake_is_complained_of_or_harmless(text: str) -> None:
     checked = model(text)

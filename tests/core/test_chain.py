@@ -191,6 +191,12 @@ class TestTampering:
         assert "unknown to this mlops-ci" in found[0]
         assert "'teleported'" in found[0]
 
+    @pytest.mark.parametrize(
+        "time", ["2026-02-30T09:00:00.000000Z", "2026-19-39T29:59:59.000000Z", "0000-01-01T00:00:00.000000Z"]
+    )
+    def test_a_time_that_cannot_be_is_a_finding(self, time: str) -> None:
+        assert "which is not UTC" in what({1: canonical_json(EVENTS[0].to_json() | {"time": time})})[0]
+
     @pytest.mark.parametrize("kind", sorted(SUBJECTS))
     def test_a_subject_without_its_keys_is_a_finding(self, kind: str) -> None:
         event = replace(EVENTS[0], kind=kind, subject={"note": "nothing else"})  # type: ignore[arg-type]
@@ -224,12 +230,20 @@ class TestAnchors:
         assert len(what({}, HEAD)) == 1
 
     def test_a_trailer_of_a_commit_carries_an_anchor(self) -> None:
-        message = f"Promote m\n\nSigned-off-by: Ada\n{HEAD.trailer}\n"
-        other = "Mlops-Log: 3 short\n\nsee Mlops-Log: 4 " + "a" * 64
+        trailer = HEAD.trailer("m")
+        message = f"Promote m\n\nSigned-off-by: Ada\n{trailer}\n"
+        other = "Mlops-Log: m 3 short\n\nsee Mlops-Log: m 4 " + "a" * 64
 
-        assert anchors_in(message) == [HEAD]
-        assert anchors_in(f"{message}\n{other}\r\n") == [HEAD]
-        assert anchors_in(HEAD.trailer + "\r\n") == [HEAD]
+        assert trailer == f"Mlops-Log: m 10 {HEAD.digest}"
+        assert anchors_in(message, "m") == [HEAD]
+        assert anchors_in(f"{message}\n{other}\r\n", "m") == [HEAD]
+        assert anchors_in(trailer + "\r\n", "m") == [HEAD]
+
+    def test_an_anchor_of_another_model_says_nothing_about_this_one(self) -> None:
+        assert anchors_in(f"Both\n\n{HEAD.trailer('other')}\n{HEAD.trailer('m')}\n", "m") == [HEAD]
+
+    def test_a_trailer_of_old_that_names_no_model_still_counts(self) -> None:
+        assert anchors_in(f"Promote m\n\nMlops-Log: 10 {HEAD.digest}\n", "m") == [HEAD]
 
 
 numbers = st.integers(min_value=1, max_value=len(OBJECTS))
@@ -289,6 +303,44 @@ def test_any_two_events_that_changed_places_are_found(one: int, other: int) -> N
 @given(st.permutations(EVENTS))
 def test_any_other_order_is_found_even_when_numbers_and_links_were_made_right(order: list[Event]) -> None:
     assert bool(what(rechained(order), HEAD)) == (order != EVENTS)
+
+
+def altered(event: Event, by: str) -> Event:
+    return replace(event, actor=by, nonce="f" * 32)
+
+
+@settings(deadline=None)
+@given(numbers, st.integers(min_value=1, max_value=len(OBJECTS)), st.booleans())
+def test_any_fork_is_found_however_long_it_is_and_whatever_of_the_rest_is_left(
+    number: int, length: int, replaced: bool
+) -> None:
+    """From one event on the log goes on otherwise, by the rules; then perhaps with what it was before."""
+    other = [*EVENTS[: number - 1], *(altered(event, "eve") for event in EVENTS[number - 1 : number - 1 + length])]
+    forked = rechained(other)
+
+    assert what(forked if replaced else OBJECTS | forked, HEAD)
+
+
+@settings(deadline=None)
+@given(numbers, st.booleans())
+def test_any_event_put_in_is_found_even_when_numbers_and_links_were_made_right(number: int, link: bool) -> None:
+    longer = [*EVENTS[: number - 1], altered(EVENTS[number - 1], "eve"), *EVENTS[number - 1 :]]
+    numbered = [replace(event, number=place) for place, event in enumerate(longer, start=1)]
+
+    assert what(rechained(longer) if link else objects_of(numbered), HEAD)
+
+
+@settings(deadline=None)
+@given(st.integers(min_value=0, max_value=len(OBJECTS) - 1), numbers)
+def test_any_end_that_was_cut_off_is_found_by_an_anchor_within_it(left: int, anchored: int) -> None:
+    anchor = Anchor(number=anchored, digest=EVENTS[anchored - 1].digest)
+    found = what({number: raw for number, raw in OBJECTS.items() if number <= left}, anchor)
+
+    assert found == (
+        []
+        if anchored <= left
+        else [f"events/m/{anchored}.json is missing: an anchor from outside the log names it ({anchor.digest})"]
+    )
 
 
 @settings(deadline=None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_ci.core.events import KINDS
+from mlops_ci.core.events import KINDS, Event, timestamp
+from mlops_ci.core.served import Served
 from mlops_ci.core.state import (
     EnvironmentState,
     ModelState,
@@ -19,7 +21,7 @@ from mlops_ci.core.state import (
     fold,
     obstacles,
     rollback_target,
-    serving_at,
+    unfit,
 )
 from mlops_ci.core.subjects import SUBJECTS
 from tests import logs
@@ -83,7 +85,8 @@ def test_a_promotion_under_way_says_how_far_it_is() -> None:
 
     assert production(*opened).promotion == Promotion(release=A, pull_request=1, head="h1", approved_by=())
     assert production(*allowed).promotion == Promotion(release=A, pull_request=1, head="h1", approved_by=("ada", "bob"))
-    assert production(*allowed, logs.step(A, 10)).rollout == Rollout(release=A, share=10, outcome="continue")
+    rollout = production(*allowed, logs.step(A, 10)).rollout
+    assert rollout == Rollout(release=A, share=10, outcome="continue", evidence=rollout.evidence if rollout else ())
     assert production(*allowed, logs.step(A, 10)).release is None
 
 
@@ -107,6 +110,14 @@ def test_the_rollback_that_follows_an_abort_changes_nothing_about_what_serves() 
 
     assert (place.release, place.served, place.since) == (A, (A,), production(*LIVE).since)
     assert place.holds == {B: "worse"}
+
+
+def test_a_promotion_that_was_closed_is_none_any_more() -> None:
+    opened = (*RELEASED, logs.opened(A, 1))
+
+    assert production(*opened, logs.closed(A, 1)).promotion is None
+    assert production(*opened, logs.closed(A, 2)).promotion == production(*opened).promotion
+    assert production(*opened, logs.closed(A, 1), logs.opened(A, 2)).promotion is not None
 
 
 def test_a_rollback_returns_and_holds_what_it_took_back() -> None:
@@ -161,6 +172,14 @@ def test_a_rollback_goes_past_what_is_on_hold_or_revoked_anywhere() -> None:
     assert rollback_target(after(*third, logs.held(B, environment="qa")), "production") == B
 
 
+def test_a_rollback_goes_past_what_nobody_has_verified() -> None:
+    after_an_unknown = after(*BOTH_LIVE, logs.promoted(D, previous=B), logs.promoted(C, previous=D))
+
+    assert unfit(after_an_unknown, D) == f"release {D[:12]} was never verified"
+    assert unfit(after_an_unknown, B) == ""
+    assert rollback_target(after_an_unknown, "production") == B
+
+
 def test_only_a_verified_release_is_eligible() -> None:
     assert not eligible(after(*RELEASED[:2]), "qa", A)
     assert eligible(after(*RELEASED), "qa", A)
@@ -199,7 +218,7 @@ def test_a_revoked_verification_takes_eligibility_away_until_the_next_one() -> N
         ((*RELEASED, logs.revoked(A)), ("the verification of", "in qa was revoked: answers differ")),
         ((*RELEASED, logs.held(A)), ("is on hold in production: wait",)),
         ((*RELEASED, logs.held(A), logs.hold_released(A)), ()),
-        ((*RELEASED, logs.held(A, environment="qa")), ()),
+        ((*RELEASED, logs.held(A, environment="qa")), ("is on hold in qa: wait",)),
         ((*RELEASED, logs.aborted(A)), ("is on hold in production: slow",)),
     ],
 )
@@ -231,6 +250,10 @@ def test_the_latest_event_of_each_kind_and_of_each_environment_is_at_hand() -> N
     assert state.events == len(BOTH_LIVE)
     assert state.latest["promoted"].number == len(BOTH_LIVE)
     assert state.environments["qa"].last.number == len(BOTH_LIVE) - 1
+
+
+def serving_at(events: Sequence[Event], environment: str, time: datetime) -> Event | None:
+    return Served(events).serving(environment, timestamp(time))
 
 
 class TestServingAt:
@@ -296,3 +319,10 @@ def test_whatever_happens_the_answers_agree_with_each_other(entries: list[Entry]
     for release in (A, B, C):
         clear = not obstacles(state, before="qa", environment="production", release=release)
         assert not clear or eligible(state, "qa", release)
+
+
+@pytest.mark.parametrize("environment", [["qa"], {"qa": 1}, 7, None])
+def test_an_environment_in_a_kind_that_has_none_is_kept_and_not_interpreted(environment: object) -> None:
+    kind, subject = "retrain-opened", {"pull_request": 1, "reason": "drift", "environment": environment}
+
+    assert after((kind, subject)).environments == {}

@@ -83,6 +83,7 @@ class PackagedWorld(World):
             onnx=registry.put_blob(json.dumps(vars(line)).encode()), refusal="", reference="", holdout="",
             profile=registry.put_json({}), metrics={}, rows={}, commit=self.commit, trained_at="", seconds=0.0,
         )  # fmt: skip
+        registry.save_candidate(candidate)
         truth = Line(slope=line.slope)
         golden = GoldenRows(records=RECORDS, answers=Predictions(values=np.array([truth.answer(x) for x in POINTS])))
         registration = Registration(

@@ -10,7 +10,7 @@ import pytest
 from mlops_ci.config.types import ApprovalsConfig
 from mlops_ci.core.records import Release
 from mlops_ci.errors import ApprovalError, VerificationError
-from mlops_ci.pipeline.promote import promotion_branch
+from mlops_ci.pipeline.proposals import promotion_branch
 from mlops_ci.ports import PullRequest
 from tests.delivery.world import MODEL, Line, World
 
@@ -96,7 +96,7 @@ def test_a_newer_release_supersedes_the_open_proposal_and_makes_its_approval_sta
     assert open_one(world).number == 1
     with pytest.raises(ApprovalError) as caught:
         world.promote(second)
-    assert "not what the pull request shows now" in str(caught.value)
+    assert "which proposed another release" in str(caught.value)
     approve(world)
     assert world.promote(second).release == second.id
     assert first.id not in (world.desired(), world.serving())

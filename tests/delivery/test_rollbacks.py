@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from mlops_ci.core.records import Release
 from mlops_ci.errors import ApprovalError, ConfigurationError, RolloutAborted, VerificationError
 from mlops_ci.pipeline.change import Change
+from mlops_ci.pipeline.hold import hold
 from mlops_ci.pipeline.rollback import roll_back
-from tests.delivery.world import MODEL, Line, MemoryTarget, World
+from mlops_ci.pipeline.status import status
+from tests.delivery.watched import Killed
+from tests.delivery.world import MODEL, Calendar, Line, MemoryTarget, World
 
 ONE, TWO, THREE = Line(slope=1.0), Line(slope=1.01), Line(slope=1.02)
 SHIFTED = Line(slope=1.01, live=5.0)
@@ -91,7 +95,7 @@ def test_an_aborted_rollout_takes_traffic_and_git_back_and_holds_the_release(wor
 def test_a_person_who_names_what_is_on_hold_is_put_right(world: World) -> None:
     first, second = world.deliver(ONE), world.deliver(TWO)
     back(world)
-    world.git("revert", "--no-edit", "HEAD")
+    world.git("revert", "--no-edit", "-m", "1", "HEAD")
     assert world.desired() == second.id
     change = world.reconcile()
     assert (change.outcome, change.release) == ("aborted", first.id)
@@ -146,7 +150,7 @@ def test_a_new_release_that_dies_in_the_rollout_is_taken_back_though_nobody_asks
     monkeypatch.setattr("tests.delivery.world.MemoryTarget", Dying)
     change = world.promote(second)
     assert (change.outcome, change.release) == ("aborted", first.id)
-    assert "golden rows" in change.reasons[0]
+    assert "the service of version 2 has ended" in change.reasons[0]
     world.require_settled()
 
 
@@ -172,3 +176,83 @@ def test_without_a_way_back_no_rollout_begins(world: World) -> None:
     world.site().record("held", release=first.id, reason="broken")
     assert world.promote(second).outcome == "promoted"
     world.require_settled()
+
+
+def killed_rollout(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Release, Release]:
+    """The second release has 10 % of the traffic, and nobody looks at it any more."""
+
+    def kill(_clock: Calendar, _seconds: float) -> None:
+        raise Killed
+
+    first, second = world.deliver(ONE), world.release(TWO)
+    with monkeypatch.context() as patch:
+        patch.setattr(Calendar, "sleep", kill)
+        with pytest.raises(Killed):
+            world.promote(second)
+    assert set(world.machine.shares["production"]) == {first.id, second.id}
+    return first, second
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_rollback_in_the_middle_of_a_rollout_ends_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    first, second = killed_rollout(world, monkeypatch)
+    change = back(world, first.id if named else None)
+    assert (change.outcome, change.release, change.rejected) == ("rolled-back", first.id, second.id)
+    assert world.kinds("promotion-closed")[-2:] == ["rollout-aborted", "rolled-back"]
+    assert world.desired() == first.id
+    with pytest.raises(ConfigurationError, match="no other release"):
+        back(world)
+    world.require_settled()
+
+
+def test_a_rollback_further_back_ends_the_rollout_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    zero = world.deliver(THREE)
+    first, second = killed_rollout(world, monkeypatch)
+    change = back(world, zero.id)
+    assert (change.release, change.rejected) == (zero.id, first.id)
+    assert world.log.state(MODEL).environments["production"].holds.keys() == {first.id, second.id}
+    world.require_settled()
+
+
+def test_a_hold_ends_a_rollout_that_was_killed_and_the_log_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = killed_rollout(world, monkeypatch)
+    world.site().record("rollout-step", release=second.id, share=10, outcome="continue", reasons=[])
+    found = status(world.site()).rollout
+    assert found is not None
+    assert (found.release, found.version, found.share, found.outcome) == (second.id, 2, 10, "continue")
+    assert hold(world.site(), second, reason="stop")
+    assert status(world.site()).rollout is None
+    change = world.reconcile()
+    assert (change.outcome, change.release) == ("aborted", first.id)
+    assert world.kinds()[-3:] == ["held", "rollout-aborted", "rolled-back"]
+    world.require_settled()
+
+
+def test_a_hold_while_it_is_rolled_out_stops_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = world.deliver(ONE), world.release(TWO)
+    really = Calendar.sleep
+
+    def sleep(clock: Calendar, seconds: float) -> None:
+        really(clock, seconds)
+        hold(world.site(), second, reason="stop")
+
+    monkeypatch.setattr(Calendar, "sleep", sleep)
+    change = world.promote(second)
+    assert (change.outcome, change.release) == ("aborted", first.id)
+    assert change.reasons == ("it was put on hold: stop",)
+    assert [(step.share, step.outcome) for step in change.steps] == [(10, "abort")]
+    world.require_settled()
+
+
+def test_an_unverified_release_is_not_gone_back_to(world: World) -> None:
+    """It served, and nobody ever found out whether well: killed before its verification."""
+    first, second = world.deliver(ONE), world.register(TWO)
+    world.site().record("promoted", release=second.id, previous=first.id, commit="c", url="u")
+    world.deliver(THREE)
+    assert back(world).release == first.id
+    with pytest.raises(ConfigurationError, match="was taken back"):
+        back(world, second.id)

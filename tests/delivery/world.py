@@ -10,6 +10,7 @@ import copy
 import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,13 +37,15 @@ from mlops_ci.core.log_entry import LogEntry
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import MODEL_FILE, Candidate, Release
 from mlops_ci.core.signature import Column, Signature
+from mlops_ci.core.traffic import LiveCounts
 from mlops_ci.errors import OutsideError, VerificationError
 from mlops_ci.pipeline.change import Change
 from mlops_ci.pipeline.contract import Mistake, mistakes
 from mlops_ci.pipeline.desired_state import read_desired
 from mlops_ci.pipeline.event_log import EventLog
 from mlops_ci.pipeline.golden import GoldenRows
-from mlops_ci.pipeline.promote import open_promotion, promote
+from mlops_ci.pipeline.promote import promote
+from mlops_ci.pipeline.proposals import open_promotion
 from mlops_ci.pipeline.reconcile import reconcile
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.pipeline.release import Registration, deploy, register
@@ -53,16 +56,25 @@ MODEL = "tides"
 SIGNATURE = Signature(task="regression", inputs=(Column(name="x", kind="number"),))
 NOT_SENT: dict[str, Any] = {"what": "", "status": 0, "row": None, "column": ""}
 """What of a mistake a service is not told."""
+BOUNDS = (10.0, 20.0, 50.0, 100.0, 300.0, 1000.0)
+"""Milliseconds. The router's buckets; users wait no longer than the first, and for a slow answer SLOW_MS."""
+SLOW_MS = 200.0
 POINTS = [float(x) for x in np.linspace(0.0, 1.0, 120)]
 RECORDS = [{"x": x} for x in POINTS]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A model: slope * x. With `live` it answers something else to rows beyond 1, which no golden row is."""
+    """A model: slope * x. With `live` it answers something else to rows beyond 1, which no golden row is.
+
+    Of its users' requests, `fails` is the share that it fails and `slow` the share that it takes long for: what only
+    the router sees, and no question of ours.
+    """
 
     slope: float = 1.0
     live: float = 0.0
+    fails: float = 0.0
+    slow: float = 0.0
     starts: bool = True
     lies: bool = False
 
@@ -104,10 +116,23 @@ class Listener:
 
 @dataclass
 class Machine:
-    """What runs, per environment: the lines by release, and the division of traffic."""
+    """What runs, per environment: the lines by release, and the division of traffic.
+
+    Users send `rate` requests a second, which the router divides and counts; what they ask is `asked`, in turn, and
+    becomes `recent`. `answered` counts the answers that users got of a release in an environment, `copied` those that
+    nobody saw.
+    """
 
     running: dict[str, dict[str, Line]] = field(default_factory=dict)
     shares: dict[str, dict[str, int]] = field(default_factory=dict)
+    shadows: dict[str, str] = field(default_factory=dict)
+    rate: float = 0.0
+    asked: Sequence[Mapping[str, Any]] = ()
+    counted: dict[str, dict[str, LiveCounts]] = field(default_factory=dict)
+    answered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    copied: Counter[tuple[str, str]] = field(default_factory=Counter)
+    looked: float | None = None
+    luck: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
     recent: list[Mapping[str, Any]] = field(default_factory=list)
     redacted: tuple[str, ...] = ()
     versions: dict[str, int] = field(default_factory=dict)
@@ -117,8 +142,9 @@ class Machine:
 class MemoryTarget:
     """Implements `ports.Target`; as the real one, it refuses to route to what does not run."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, clock: Calendar | None = None) -> None:
         self.machine = machine
+        self.clock = clock
 
     @contextmanager
     def exclusive(self, environment: str, model: str) -> Iterator[None]:
@@ -145,12 +171,52 @@ class MemoryTarget:
     def stop(self, environment: str, model: str, release: str) -> None:
         self.machine.running.get(environment, {}).pop(release, None)
 
-    def route(self, environment: str, model: str, shares: Mapping[str, int]) -> None:
-        missing = shares.keys() - self.machine.running.get(environment, {}).keys()
+    def route(self, environment: str, model: str, shares: Mapping[str, int], *, shadow: str | None = None) -> None:
+        missing = {*shares, *([shadow] if shadow else [])} - self.machine.running.get(environment, {}).keys()
         if missing:
             raise OutsideError(f"{missing} does not run in {environment}")
         assert not shares or sum(shares.values()) == 100
+        assert shadow is None or shadow not in shares
+        self._users_come()
         self.machine.shares[environment] = dict(shares)
+        self.machine.shadows.pop(environment, None)
+        if shadow:
+            self.machine.shadows[environment] = shadow
+
+    def traffic(self, environment: str, model: str) -> Mapping[str, LiveCounts]:
+        self._users_come()
+        return self.machine.counted.get(environment, {})
+
+    def _users_come(self) -> None:
+        """Counts what users sent since the last time that anybody looked, by the division in force until now."""
+        machine, now = self.machine, self.clock.monotonic() if self.clock else 0.0
+        requests = round((now - (now if machine.looked is None else machine.looked)) * machine.rate)
+        machine.looked = now
+        for environment, shares in machine.shares.items():
+            if not shares or not requests:
+                continue
+            parts = machine.luck.multinomial(requests, [share / 100 for share in shares.values()])
+            for release, part in zip(shares, map(int, parts), strict=True):
+                self._count(environment, release, part)
+                machine.answered[environment, release] += part
+            if environment in machine.shadows:
+                self._count(environment, machine.shadows[environment], requests)
+                machine.copied[environment, machine.shadows[environment]] += requests
+            if machine.asked:
+                begin = len(machine.recent)
+                machine.recent += [machine.asked[(begin + n) % len(machine.asked)] for n in range(requests)]
+
+    def _count(self, environment: str, release: str, requests: int) -> None:
+        line = self.machine.running.get(environment, {}).get(release)
+        errors = int(self.machine.luck.binomial(requests, line.fails)) if line else requests
+        slow = int(self.machine.luck.binomial(requests, line.slow)) if line else 0
+        counted = self.machine.counted.setdefault(environment, {})
+        before = counted.get(release, LiveCounts(within=dict.fromkeys(BOUNDS, 0)))
+        counted[release] = LiveCounts(
+            requests=before.requests + requests,
+            errors=before.errors + errors,
+            within={bound: before.within[bound] + requests - (slow if bound < SLOW_MS else 0) for bound in BOUNDS},
+        )
 
     def shares(self, environment: str, model: str) -> Mapping[str, int]:
         return self.machine.shares.get(environment, {})
@@ -161,6 +227,7 @@ class MemoryTarget:
     def recent_requests(self, environment: str, model: str, release: str, limit: int) -> RecentRequests:
         if self.machine.redacted:
             return RecentRequests(redacted=self.machine.redacted)
+        self._users_come()
         return RecentRequests(records=self.machine.recent[-limit:])
 
     def logged_requests(self, environment: str, model: str) -> Iterator[LogEntry]:
@@ -240,6 +307,9 @@ class MemoryClient:
 class World:
     """One repository, its store and its machine. `site` and the rest are made anew, as every command makes its own."""
 
+    points: Sequence[float] = POINTS
+    """The golden rows."""
+
     def __init__(
         self,
         folder: Path,
@@ -248,6 +318,7 @@ class World:
         approvals: ApprovalsConfig | None = None,
         soak: timedelta = timedelta(0),
         steps: tuple[int, ...] = (10, 100),
+        window: timedelta = timedelta(0),
         machine: Machine | None = None,
     ) -> None:
         self.folder = folder
@@ -260,7 +331,7 @@ class World:
                 name=name,
                 target="process",
                 approvals=(approvals or ApprovalsConfig(required=0, people=())) if position else NOBODY,
-                rollout=RolloutConfig(steps=steps if position else (100,), window=timedelta(0)),
+                rollout=RolloutConfig(steps=steps if position else (100,), window=window),
                 soak=soak if position else timedelta(0),
             )
             for position, name in enumerate(names)
@@ -301,17 +372,17 @@ class World:
 
     def site(self, name: str = "production") -> Site:
         store = self.store
-        position = self.names.index(name)
         return Site(
             model=MODEL,
             environment=self.environments[name],
-            before=self.names[position - 1] if position else None,
+            chain=self.names,
             parity=ParityConfig(atol=1e-6, max_flips=0),
             verification=VerificationConfig(),
             registry=Registry(store),
             log=EventLog(store, self.clock),
             repository=self.repository,
-            target=MemoryTarget(self.machine),
+            forge=self.forge,
+            target=MemoryTarget(self.machine, self.clock),
             client=MemoryClient(self.machine),
             clock=self.clock,
             console=self.console,
@@ -320,20 +391,30 @@ class World:
 
     # What people do.
 
+    def change(self, name: str = "production", **rollout: Any) -> None:
+        """Edits `rollout` of an environment in mlops.yaml."""
+        before = self.environments[name]
+        self.environments[name] = replace(before, rollout=replace(before.rollout, **rollout))
+
     def git(self, *arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True, text=True)
         return done.stdout.strip()
+
+    def graph(self, line: Line) -> bytes:
+        return json.dumps(vars(line)).encode()
 
     def register(self, line: Line, name: str | None = None) -> Release:
         registry = Registry(self.store)
         lock = sha256((name or str(line)).encode()).hexdigest()
         candidate = Candidate(
             model=MODEL, lock=lock, lock_record=registry.put_json({}), signature=SIGNATURE,
-            onnx=registry.put_blob(json.dumps(vars(line)).encode()), refusal="", reference="", holdout="",
+            onnx=registry.put_blob(self.graph(line)), refusal="", reference="", holdout="",
             profile=registry.put_json({}), metrics={}, rows={}, commit="c", trained_at="", seconds=0.0,
         )  # fmt: skip
+        registry.save_candidate(candidate)
         truth = Line(slope=line.slope)
-        golden = GoldenRows(records=RECORDS, answers=Predictions(values=np.array([truth.answer(x) for x in POINTS])))
+        answers = np.array([truth.answer(x) for x in self.points])
+        golden = GoldenRows(records=[{"x": x} for x in self.points], answers=Predictions(values=answers))
         registration = Registration(candidate=candidate, commit="c" * 40, verdict="first", golden=golden, evidence={})
         return register(registration, registry=registry, log=self.log, actor="Ada")
 
@@ -345,10 +426,10 @@ class World:
         return made
 
     def propose(self, made: Release, name: str = "production") -> PullRequest | None:
-        return open_promotion(self.site(name), self.forge, made, body="")
+        return open_promotion(self.site(name), made)
 
     def promote(self, made: Release, name: str = "production") -> Change:
-        return promote(self.site(name), self.forge, made, body="")
+        return promote(self.site(name), made)
 
     def reconcile(self, name: str = "production") -> Change:
         return reconcile(self.site(name))
@@ -385,10 +466,11 @@ class World:
                 assert serving in self.log.state(MODEL).environments[before].verified
         assert not self.verified_log()
         assert not self.machine.at_work
+        assert not self.machine.shadows
 
     def verified_log(self) -> Sequence[Any]:
         messages = self.repository.messages_of(f"environments/*/{MODEL}.yaml")
-        return self.log.verify(MODEL, anchors=anchors_in(messages)).problems
+        return self.log.verify(MODEL, anchors=anchors_in(messages, MODEL)).problems
 
 
 NOBODY = ApprovalsConfig(required=0, people=())

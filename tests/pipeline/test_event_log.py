@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -26,8 +23,6 @@ from tests import logs
 from tests.logs import A, B, Entry
 from tests.s3 import S3Server
 from tests.stores import Place
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -218,21 +213,49 @@ class TestLostReplies:
         assert on_s3.log().read("m") == ()
 
 
-RACER = """
-import json, sys
-from mlops_ci.adapters.clock import SystemClock
-from mlops_ci.adapters.object_store import open_store
-from mlops_ci.pipeline.event_log import EventLog, NewEvent
-url, options, writer, count = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-log = EventLog(open_store(url, options=options), SystemClock())
-def build(state):
-    subject = {"environment": "qa", "release": f"{writer}-{n}", "reason": f"after {state.events}"}
-    return NewEvent(kind="held", subject=subject, actor=writer)
-print("ready", flush=True)
-sys.stdin.readline()
-for n in range(count):
-    log.append("m", build)
-"""
+@dataclass
+class PatientClock(SetClock):
+    """Notes how long it was asked to wait, and does not; what `meanwhile` does has happened by then."""
+
+    slept: list[float] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.meanwhile()
+
+
+class TestTakenNumbers:
+    def test_a_number_under_which_nothing_lies_is_an_error_and_no_endless_search(self, tmp_path: Path) -> None:
+        clock = PatientClock()
+        log = EventLog(open_store(str(tmp_path)), clock)
+        write(log, logs.held(A))
+        (tmp_path / "events" / "m" / "2.json").mkdir()
+
+        with pytest.raises(OutsideError, match=r"says that events/m/2\.json is there, and gives nothing"):
+            write(log, logs.held(A))
+        assert 0 < sum(clock.slept) < 10
+
+    def test_a_rival_whose_put_is_still_on_its_way_is_waited_for(self, tmp_path: Path) -> None:
+        class Conflicting:
+            """Refuses the first put because of another that has not come to its end."""
+
+            def __init__(self, inner: ObjectStore) -> None:
+                self.url, self.get, self.list, self.folders = inner.url, inner.get, inner.list, inner.folders
+                self._inner, self._refused = inner, False
+
+            def create(self, path: str, data: bytes) -> bool:
+                refuse, self._refused = not self._refused, True
+                return not refuse and self._inner.create(path, data)
+
+        store = open_store(str(tmp_path))
+        rival = EventLog(store, SetClock())
+        clock = PatientClock(meanwhile=lambda: write(rival, logs.held(A)))
+        log = EventLog(Conflicting(store), clock)
+        event = log.record("m", "hold-released", logs.hold_released(A)[1], actor="ada")
+
+        assert (event.number, len(clock.slept)) == (2, 1)
+        assert [event.kind for event in log.read("m")] == ["held", "hold-released"]
 
 
 class TestRaces:
@@ -265,30 +288,6 @@ class TestRaces:
 
         self.expect_one_chain(place, 8, 6)
         assert log.read("m") == place.log().read("m")
-
-    def test_processes_write_one_chain_and_each_decides_on_what_came_before(self, place: Place) -> None:
-        writers, count = 4, 10
-        command = [sys.executable, "-c", RACER, place.url, json.dumps(dict(place.options))]
-        racers = [
-            subprocess.Popen(
-                [*command, str(writer), str(count)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-            for writer in range(writers)
-        ]
-        for racer in racers:
-            assert racer.stdout is not None
-            assert racer.stdout.readline() == "ready\n"
-        for racer in racers:
-            assert racer.stdin is not None
-            racer.stdin.write("go\n")
-            racer.stdin.flush()
-        for racer in racers:
-            racer.communicate(timeout=120)
-            assert racer.returncode == 0
-
-        self.expect_one_chain(place, writers, count)
-        events = place.log().read("m")
-        assert [event.subject["reason"] for event in events] == [f"after {event.number - 1}" for event in events]
 
     def expect_one_chain(self, place: Place, writers: int, count: int) -> None:
         verification = place.log().verify("m")
@@ -392,3 +391,30 @@ class TestIntegrity:
 
         with pytest.raises(IntegrityError, match=r"events/m/6\.json"):
             write(log, logs.held(A))
+
+
+class TestClocks:
+    def test_a_clock_that_ran_ahead_is_told_of_and_is_no_tampering(self, tmp_path: Path) -> None:
+        clock = SetClock()
+        log = EventLog(open_store(str(tmp_path)), clock)
+        write(log, logs.held(A))
+        clock.time += timedelta(days=30_000)
+        write(log, logs.hold_released(A))
+        clock.time = SetClock.time
+        write(log, logs.held(A))
+
+        assert [event.time[:4] for event in log.read("m")] == ["2026", "2108", "2108"]
+        verification = log.verify("m")
+        assert verification.problems == ()
+        (warning,) = verification.warnings
+        assert (warning.where, warning.name) == ("events/m/2.json", "clock")
+        assert "2108-" in warning.what
+        assert "2026-03-01" in warning.what
+
+    @pytest.mark.parametrize("behind", [timedelta(0), timedelta(minutes=4), timedelta(days=-400)])
+    def test_clocks_that_differ_a_little_or_an_old_log_are_not_mentioned(
+        self, folder: Path, tmp_path: Path, behind: timedelta
+    ) -> None:
+        log = EventLog(open_store(str(tmp_path)), SetClock(time=SetClock.time - behind))
+
+        assert log.verify("m").warnings == ()

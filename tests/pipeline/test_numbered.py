@@ -43,6 +43,13 @@ def test_reading_on_ends_at_a_gap(store: ObjectStore) -> None:
     assert set(range(31, 40)) <= set(read_after(store, "f", 30))
 
 
+def test_a_gap_is_seen_as_far_as_was_asked_ahead(store: ObjectStore) -> None:
+    (Path(store.url) / "f" / "40.json").unlink()
+
+    assert read_after(store, "f", 39) == {}
+    assert set(read_after(store, "f", 39, size=8)) == set(range(41, 48))
+
+
 def test_names_what_is_no_numbered_object(store: ObjectStore) -> None:
     for path in ("f/01.json", "f/x", "f/deeper/1.json"):
         store.create(path, b"")

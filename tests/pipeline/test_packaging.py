@@ -26,8 +26,9 @@ from mlops_ci.core.dsse import Envelope
 from mlops_ci.core.image import Builder, BuiltImage
 from mlops_ci.core.records import CARD_FILE, MODEL_FILE, SIGNATURE_FILE, Release
 from mlops_ci.errors import ConfigurationError, ModelGateBlocked, OutsideError
+from mlops_ci.pipeline.proposal_text import evidence_text
 from mlops_ci.pipeline.registry import Registry
-from mlops_ci.pipeline.release import evidence_text, released
+from mlops_ci.pipeline.release import released
 from tests.delivery.packaged import IMAGE, PackagedWorld
 from tests.delivery.world import MODEL, Line
 from tests.signing import KeyPair, key_pair

@@ -12,7 +12,8 @@ from mlops_ci.core.gate import Waived
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE
 from mlops_ci.errors import ParityError
 from mlops_ci.pipeline import release as release_module
-from mlops_ci.pipeline.release import evidence_text, released
+from mlops_ci.pipeline.proposal_text import evidence_text
+from mlops_ci.pipeline.release import released
 from tests.delivery.world import MODEL, Line, World
 
 

@@ -20,7 +20,8 @@ def world(tmp_path: Path) -> World:
 def test_a_commit_vouches_for_the_newest_event(world: World) -> None:
     assert world.site().vouched("Deploy") == "Deploy\n"
     world.register(Line())
-    (anchor,) = anchors_in(world.site().vouched("Deploy"))
+    (anchor,) = anchors_in(world.site().vouched("Deploy"), MODEL)
+    assert not anchors_in(world.site().vouched("Deploy"), "another")
     newest = world.log.read(MODEL)[-1]
     assert (anchor.number, anchor.digest) == (newest.number, newest.digest)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
-from mlops_ci.pipeline.status import status
+from mlops_ci.core.calendar import Freeze
+from mlops_ci.pipeline.status import abandoned, status
 from tests.delivery.world import Line, World
 
 
@@ -50,3 +53,32 @@ def test_a_merge_that_is_not_rolled_out_yet_is_not_settled(world: World) -> None
     world.git("merge", "-q", "mlops-ci/promote/production/tides")
     found = status(world.site())
     assert (found.release, found.desired, found.settled, found.hold) == (first.id, second.id, False, "slow")
+
+
+def test_what_keeps_promotions_out_is_said(world: World) -> None:
+    assert status(world.site()).closed is None
+    freeze = Freeze(first=None, last=None, reason="the audit", timezone=UTC)
+    world.environments["production"] = replace(world.environments["production"], freezes=(freeze,))
+    closed = status(world.site()).closed
+    assert closed is not None
+    assert "the audit" in closed
+
+
+def test_a_proposal_with_garbage_on_its_branch_is_shown_without_a_release(world: World) -> None:
+    world.release(Line())
+    found = status(world.site()).promotion
+    assert found is not None
+    assert (found.version, found.required, found.missing) == (1, 0, 0)
+    world.git("switch", "-q", "mlops-ci/promote/production/tides")
+    (world.root / "environments/production/tides.yaml").write_text("release: soon\n")
+    world.git("commit", "-qam", "oops")
+    world.git("switch", "-q", "main")
+    found = status(world.site()).promotion
+    assert found is not None
+    assert (found.release, found.version, found.title) == (None, None, "Promote tides version 1 to production")
+
+
+def test_an_environment_that_mlops_yaml_forgot_is_not(world: World) -> None:
+    first = world.deliver(Line())
+    assert abandoned(world.log.state("tides"), ("qa",)) == {"production": first.id}
+    assert abandoned(world.log.state("tides"), ("production", "qa")) == {}

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from mlops_ci import ports
+from mlops_ci.adapters.traefik_configuration import COPY_ID
 from mlops_ci.scoring.messages import Request
 from mlops_ci.scoring.model import OnnxRuntime
 from mlops_ci.scoring.prediction_log import PredictionLog
-from mlops_ci.scoring.service import ScoringService
+from mlops_ci.scoring.service import PROBE, ScoringService
 from tests.scoring.test_service import binary_request, inputs
 from tests.scoring.tiny_models import TinyModel, binary
 
@@ -20,13 +22,15 @@ INFER = "/v2/models/delay/infer"
 MODEL = binary()
 
 
-def logged(folder: Path, *requests: tuple[str, bytes, dict[str, str]], **options: Any) -> list[dict[str, Any]]:
+def logged(
+    folder: Path, *requests: tuple[str, bytes, dict[str, str]], name: str = "header", **options: Any
+) -> list[dict[str, Any]]:
     """The lines that a service writes of requests (path, body, headers), each of which has an id of its own."""
     log = PredictionLog(folder / "log", release="abc", **options)
     loaded = OnnxRuntime().load(MODEL.onnx, MODEL.signature)
     service = ScoringService(loaded, name="delay", version=3, release="abc", log=log)
     for number, (path, body, headers) in enumerate(requests):
-        service.respond(Request(method="POST", path=path, headers=headers, id=f"header-{number}", body=body))
+        service.respond(Request(method="POST", path=path, headers=headers, id=f"{name}-{number}", body=body))
     log.close(60)
     assert log.dropped == 0
     if not (folder / "log").exists():
@@ -81,6 +85,14 @@ def test_tensors_are_logged_by_their_own_id_whatever_it_is(tmp_path: Path) -> No
     entries = logged(tmp_path, *((INFER, tensors(MODEL, 1, id=name), JSON) for name in ids))
 
     assert [entry["request_id"] for entry in entries] == ids
+
+
+def test_what_is_marked_as_ours_is_logged_as_ours_whatever_it_says_itself(tmp_path: Path) -> None:
+    (entry,) = logged(tmp_path, (INFER, tensors(MODEL, 1, id="a user's"), JSON), name="mlops-probe")
+
+    assert entry["request_id"] == "mlops-probe-0"
+    assert PROBE == ports.PROBE
+    assert COPY_ID.startswith(PROBE)
 
 
 def test_half_of_a_character_in_an_id_is_refused_and_harms_nobody(tmp_path: Path) -> None:
