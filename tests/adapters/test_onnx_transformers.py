@@ -130,7 +130,7 @@ def test_box_cox() -> None:
         (QuantileTransformer(n_quantiles=9), lambda made: made.quantiles_[:, 0]),
         (SplineTransformer(9, extrapolation="linear"), lambda made: made.bsplines_[0].t),
     ],
-    ids=str,
+    ids=["bins", "quantiles", "splines"],
 )
 def test_values_on_the_edges_of_bins_and_steps(transformer: Any, edges: Any) -> None:
     """One float to the left of an edge, on it, one to the right."""

@@ -21,7 +21,7 @@ WHOLE = ("promote", "rollback")
 @pytest.mark.parametrize("name", STORIES)
 def test_what_a_killed_command_began_is_finished_or_undone_by_the_next(name: str, tmp_path: Path) -> None:
     with beginning(tmp_path / "world") as begun:
-        kills = walk(begun, STORIES[name], stride=1 if name in WHOLE else 7)
+        kills = walk(begun, STORIES[name], stride=1 if name in WHOLE else 9)
         assert kills > (8 if name in WHOLE else 0)
         assert begun.users.asked
 

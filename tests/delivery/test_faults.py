@@ -27,7 +27,7 @@ from tests.delivery.killing import Ending, run
 from tests.delivery.world import MODEL, Calendar, Line, World
 from tests.s3 import S3Server
 
-SMALL = 16  # megabytes; enough for Git, a store and the files of small models
+SMALL = 96  # megabytes; enough for Git, a store, the files of small models, and what users ask meanwhile
 
 
 @contextmanager
