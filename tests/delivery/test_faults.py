@@ -27,7 +27,7 @@ from tests.delivery.killing import Ending, run
 from tests.delivery.world import MODEL, Calendar, Line, World
 from tests.s3 import S3Server
 
-SMALL = 96  # megabytes; enough for Git, a store, the files of small models, and what users ask meanwhile
+SMALL = 64  # megabytes; enough for Git, a store, the files of small models, and what users ask meanwhile
 
 
 @contextmanager
@@ -54,9 +54,9 @@ def small_disk(folder: Path) -> Iterator[None]:
 @contextmanager
 def full(folder: Path) -> Iterator[None]:
     filler = folder / "filler"
-    with filler.open("wb") as file:
-        space = os.statvfs(folder)
-        file.write(bytes(space.f_bavail * space.f_bsize))
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:  # what users ask meanwhile is logged there, so nobody knows how much it takes
+            file.write(bytes(100_000))
     try:
         yield
     finally:
