@@ -12,7 +12,7 @@ from mlops_ci.core.approval import ApprovalDecision, Demand, Review, decide, tea
 from mlops_ci.core.codeowners import LARGEST, PLACES, Ownership, owners_of
 from mlops_ci.core.naming import one_line
 from mlops_ci.errors import ApprovalError, ConfigurationError, IntegrityError, Problem
-from mlops_ci.pipeline.desired_state import path_of, read_desired
+from mlops_ci.pipeline.desired_state import changed_by, path_of, read_desired
 from mlops_ci.pipeline.site import Site
 from mlops_ci.ports import PullRequest
 
@@ -106,16 +106,15 @@ def _skipped(site: Site) -> Iterator[str]:
 
 def _surplus(site: Site, pull: PullRequest) -> Iterator[str]:
     """What the merge would change besides the file that names the release, from the repository's top."""
-    main = site.repository.main
-    base = site.repository.merge_base(pull.head, main)
-    if base is None:
+    changed = changed_by(site.repository, pull.head)
+    if changed is None:
         raise ApprovalError(
-            f"pull request {pull.number} ({pull.title}) has no history in common with {main}",
+            f"pull request {pull.number} ({pull.title}) has no history in common with {site.repository.main}",
             where=pull.url,
             fix=f"delete the branch {pull.branch} and run the command again",
         )
     own = site.repository.from_top(path_of(site.name, site.model))
-    return (path for path in site.repository.changed(base, pull.head) if path != own)
+    return (path for path in changed if path != own)
 
 
 def _elsewhere(site: Site, pull: PullRequest, reviews: Sequence[Review]) -> set[str]:

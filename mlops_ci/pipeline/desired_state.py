@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_ci.errors import ConfigurationError, OutsideError
@@ -64,6 +65,15 @@ def proposes(repository: Repository, environment: str, model: str, release: str 
         return False
     same = repository.read(path, ref=base) == repository.read(path, ref=main)
     return same and named_at(repository, environment, model, head) == (release or "")
+
+
+def changed_by(repository: Repository, head: str) -> Sequence[str] | None:
+    """The paths, from the repository's top, of all files that `head` has otherwise than where it left main.
+
+    None where the two have no history in common, or the commit is not there (any more).
+    """
+    base = repository.merge_base(head, repository.main)
+    return None if base is None else repository.changed(base, head)
 
 
 def parse_release(text: str, *, where: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlops_ci.errors import ApprovalError, ConfigurationError, OutsideError
-from mlops_ci.pipeline.desired_state import ATTEMPTS, commit_desired, path_of, proposes, read_desired
+from mlops_ci.pipeline.desired_state import ATTEMPTS, changed_by, commit_desired, path_of, proposes, read_desired
 from mlops_ci.pipeline.markdown import escaped, visible
 from mlops_ci.pipeline.site import Site
 from mlops_ci.ports import PullRequest
@@ -46,7 +46,7 @@ def put_git_right(site: Site, good: str | None, *, reason: str) -> Revert:
         pull = waiting_revert(site, good) or _propose(site, good, reason)
         if pull.state == "closed":
             return Revert(commit=pull.head, waiting=pull, waited=True)
-        message = site.vouched(f"Merge pull request {pull.number}: {pull.title}\n\n{_one_line(reason)}")
+        message = site.vouched(f"Merge pull request {pull.number}: {pull.title}\n\n{_reason_line(reason)}")
         try:
             commit = site.forge.merge(pull.number, head=pull.head, message=message)
         except (ApprovalError, ConfigurationError) as error:
@@ -77,10 +77,9 @@ def waiting_revert(site: Site, good: str | None) -> PullRequest | None:
 
 def _surplus(site: Site, pull: PullRequest) -> bool:
     """Whether the pull request changes more than the one file: nobody was asked for that, and it is not merged."""
-    repository = site.repository
-    base = repository.merge_base(pull.head, repository.main)
-    own = repository.from_top(path_of(site.name, site.model))
-    return base is not None and list(repository.changed(base, pull.head)) != [own]
+    changed = changed_by(site.repository, pull.head)
+    own = site.repository.from_top(path_of(site.name, site.model))
+    return changed is not None and list(changed) != [own]
 
 
 def _propose(site: Site, good: str | None, reason: str) -> PullRequest:
@@ -89,7 +88,7 @@ def _propose(site: Site, good: str | None, reason: str) -> PullRequest:
     branch = revert_branch(site.name, site.model)
     commit_desired(
         site.repository, environment=site.name, model=site.model, release=good, version=version, branch=branch,
-        message=site.vouched(f"{title}\n\n{_one_line(reason)}"),
+        message=site.vouched(f"{title}\n\n{_reason_line(reason)}"),
     )  # fmt: skip
     body = (
         f"{site.name} went back already, and what it went back from is on hold there. This makes Git say so.\n\n"
@@ -98,6 +97,6 @@ def _propose(site: Site, good: str | None, reason: str) -> PullRequest:
     return site.forge.propose(branch=branch, base=site.repository.main, title=title, body=body)
 
 
-def _one_line(reason: str) -> str:
+def _reason_line(reason: str) -> str:
     """For a commit message, where a line of somebody else's words could pass for a trailer of ours."""
     return f"Reason: {visible(reason, longest=LONGEST_REASON)}"
