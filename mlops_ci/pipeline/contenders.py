@@ -19,7 +19,7 @@ from mlops_ci.pipeline.export import measure_parity
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.ports import Clock, LoadedModel, ModelRuntime
 
-LATENCY_ROWS = 300
+LATENCY_ROWS, LATENCY_PASSES = 300, 3
 MEGABYTE = 1e6
 
 
@@ -143,13 +143,19 @@ def performance(challenger: Challenger, champion: Champion | None) -> dict[str, 
 def _operational(
     model: LoadedModel, columns: Mapping[str, Any], rows: int, *, size: int, clock: Clock
 ) -> dict[str, float]:
-    """Single rows asked one after the other in this process, in milliseconds; the size of the graph in megabytes."""
-    times = []
-    for row in np.linspace(0, rows - 1, LATENCY_ROWS).astype(int):
-        one = {name: column[row : row + 1] for name, column in columns.items()}
+    """Single rows asked one after the other in this process, in milliseconds; the size of the graph in megabytes.
+
+    Each row is asked in several passes and its least time counts: what else is at work on the machine only adds to it,
+    and is no property of the model.
+    """
+    times = np.full((LATENCY_PASSES, LATENCY_ROWS), np.nan)
+    asked = np.linspace(0, rows - 1, LATENCY_ROWS).astype(int)
+    for number, each in np.ndindex(times.shape):
+        one = {name: column[asked[each] : asked[each] + 1] for name, column in columns.items()}
         started = clock.monotonic()
         model.predict(one)
-        times.append(1000 * (clock.monotonic() - started))
+        times[number, each] = 1000 * (clock.monotonic() - started)
+    times = times.min(axis=0)
     return {
         "latency_p50_ms": float(np.quantile(times, 0.5)),
         "latency_p99_ms": float(np.quantile(times, 0.99)),

@@ -93,18 +93,18 @@ class Listener:
 
 
 class Ticking:
-    """A clock on which every look takes one second."""
+    """A clock on which every look takes one second; its day goes on only where the day is asked for."""
 
     def __init__(self) -> None:
-        self._seconds = 0
+        self._seconds = self._looks = 0
 
     def now(self) -> datetime:
         self._seconds += 1
         return datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=self._seconds)
 
     def monotonic(self) -> float:
-        self._seconds += 1
-        return float(self._seconds)
+        self._looks += 1
+        return float(self._looks)
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError("nothing here should have to wait")

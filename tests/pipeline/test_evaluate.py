@@ -19,7 +19,7 @@ from mlops_ci.core.predictions import Predictions
 from mlops_ci.core.records import MODEL_FILE, SIGNATURE_FILE
 from mlops_ci.core.signature import Signature
 from mlops_ci.errors import IntegrityError, OutsideError
-from mlops_ci.pipeline.contenders import LATENCY_ROWS
+from mlops_ci.pipeline.contenders import LATENCY_PASSES, LATENCY_ROWS
 from mlops_ci.pipeline.dataset import load_dataset, split_dataset
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.ports import LoadedModel
@@ -256,7 +256,7 @@ def test_latency_is_that_of_single_rows(team: Team) -> None:
 
     judged(team, team.train().candidate, runtime=Counting())
 
-    assert asked.count(1) == LATENCY_ROWS
+    assert asked.count(1) == LATENCY_PASSES * LATENCY_ROWS
 
 
 def test_a_slice_that_is_too_small_to_tell(team: Team) -> None:

@@ -42,7 +42,7 @@ def test_trains_and_keeps_all_that_later_steps_need(team: Team) -> None:
     assert candidate.signature.classes == (0, 1)
     assert dict(candidate.rows) == {"train": 240, "holdout": 60}
     assert candidate.commit == "c" * 40
-    assert candidate.trained_at == "2026-11-21T00:00:02.000000Z"
+    assert candidate.trained_at == "2026-11-21T00:00:01.000000Z"
     assert candidate.refusal == ""
     assert candidate.onnx is not None
     assert team.registry.get_blob(candidate.onnx)
