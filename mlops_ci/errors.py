@@ -86,6 +86,10 @@ class ApprovalError(MlopsError):
     exit_code = 14
 
 
+class ApprovalMissing(ApprovalError):
+    """People, or the forge's own rules, have not let it through yet; once they do, the same command goes on."""
+
+
 class RolloutAborted(MlopsError):
     """The rollout found the new release worse; the environment is back on the one before."""
 

@@ -51,10 +51,15 @@ class _File:
 
 
 class LocalDataFiles:
-    """Implements `ports.DataFiles`. `store_options` are the credentials and settings of an object store, if any."""
+    """Implements `ports.DataFiles`. `store_options` are the credentials and settings of an object store, if any.
 
-    def __init__(self, store_options: Mapping[str, str] | None = None) -> None:
+    With `own_endpoints` False no DVC remote may name another endpoint than these settings do: where nobody trusts the
+    checkout, its `.dvc/config` must not say who gets requests with our credentials.
+    """
+
+    def __init__(self, store_options: Mapping[str, str] | None = None, *, own_endpoints: bool = True) -> None:
         self._options = dict(store_options or {})
+        self._own_endpoints = own_endpoints
 
     def digests(self, source: str, root: Path) -> Mapping[str, str]:
         return {file.name: _digest(file, hashlib.sha256()) for file in self._files(source, root)}
@@ -82,7 +87,7 @@ class LocalDataFiles:
 
     def _behind_pointer(self, source: str, root: Path) -> list[_File]:
         """The data that a DVC pointer stands for; of a folder only what is data by its name."""
-        pointer = DvcPointer(root / source, name=source, options=self._options)
+        pointer = DvcPointer(root / source, name=source, options=self._options, own_endpoints=self._own_endpoints)
         files = [_File(name=_relative(file.path, root), content=partial(pointer.open, file)) for file in pointer.files]
         if len(files) > 1:
             files = [file for file in files if file.suffix in CSV + PARQUET]

@@ -47,10 +47,14 @@ class TrackedFile:
 
 
 class DvcPointer:
-    """A pointer and the DVC repository around it, if there is one. `options` are an object store's settings."""
+    """A pointer and the DVC repository around it, if there is one. `options` are an object store's settings.
 
-    def __init__(self, pointer: Path, *, name: str, options: Mapping[str, str]) -> None:
+    `own_endpoints`: whether the repository may say which server is asked (`endpointurl`).
+    """
+
+    def __init__(self, pointer: Path, *, name: str, options: Mapping[str, str], own_endpoints: bool = True) -> None:
         self._pointer, self._name, self._options = pointer, name, options
+        self._own_endpoints = own_endpoints
         self._out = _read_pointer(pointer, name)
 
     @cached_property
@@ -112,6 +116,8 @@ class DvcPointer:
         yield open_store(str(repository.cache))
         remote = repository.remote(str(self._out.get("remote", "")))
         if remote is not None:
+            if not self._own_endpoints:
+                remote.require_no_endpoint(self._options, self._name)
             yield remote.open(self._options, self._name)
 
 
@@ -120,6 +126,16 @@ class _Remote:
     url: str
     folder: Path
     settings: Mapping[str, str] = field(repr=False)
+
+    def require_no_endpoint(self, options: Mapping[str, str], name: str) -> None:
+        """Raises DataGateError where the repository would have another server asked than `options` do."""
+        named = self.settings.get("endpointurl")
+        if named is not None and named not in (options.get("AWS_ENDPOINT_URL"), options.get("AWS_ENDPOINT_URL_S3")):
+            raise DataGateError(
+                "DVC's remote names a server of its own (endpointurl), which is not asked with this job's credentials",
+                where=name,
+                fix="set AWS_ENDPOINT_URL to it where the job gets its credentials",
+            )
 
     def open(self, options: Mapping[str, str], name: str) -> ObjectStore:
         scheme, separator, rest = self.url.partition("://")

@@ -13,6 +13,42 @@ from mlops_ci.core.image import Builder
 STORE_OPTIONS = ("AWS_", "AZURE_", "GOOGLE_")
 TRACKING = "MLFLOW_TRACKING_"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PUBLIC_SERVER, PUBLIC_API = "https://github.com", "https://api.github.com"
+GATE = "model / gate"
+"""What GitHub calls the last job of the pull requests' workflow, as the templates call it."""
+TOKENS = ("MLOPS_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitHub:
+    """The GitHub that a command talks to, and the run of Actions that it is part of, if it is part of one.
+
+    `repository` is `owner/name`, empty where only Git's origin can tell. `starts_workflows` says whether what is done
+    with the token starts workflows: what the token of a run of Actions does starts none. `gate` is the check that the
+    repository's rules ask for. The `token` is never shown.
+    """
+
+    token: str = field(repr=False)
+    starts_workflows: bool
+    repository: str
+    api_url: str
+    server_url: str
+    workflow: str = ""
+    run_id: str = ""
+    run_attempt: str = "1"
+    sha: str = ""
+    ref: str = ""
+    event_name: str = ""
+    event_path: Path | None = None
+    workflow_file: str = ""
+    gate: str = GATE
+
+    @property
+    def run_url(self) -> str:
+        """Where people see the run; empty outside of Actions."""
+        if not self.run_id:
+            return ""
+        return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +56,8 @@ class Environment:
     """What mlops-ci takes from its environment. Credentials stay in `store_options` and `tracking`, never printed.
 
     Nor is `signing_key`, a path or the PEM text itself, nor its password. `builder` is who builds images here.
+    `forge` is `local` or `github`, or what somebody wrote in its place; `run` is where local services keep their files,
+    `outbox` where a command writes that may not write to the store.
     """
 
     store: str
@@ -34,6 +72,10 @@ class Environment:
     signing_key: str = ""
     signing_password: str = ""
     builder: Builder = field(default_factory=Builder)
+    forge: str = "local"
+    github: GitHub | None = None
+    run: str = ""
+    outbox: str = ""
 
     def __repr__(self) -> str:
         return f"Environment(store={self.store!r}, actor={self.actor!r}, in_actions={self.in_actions})"
@@ -42,12 +84,16 @@ class Environment:
 def read_environment() -> Environment:
     """The environment of this process, as GitHub Actions or a person's shell set it.
 
-    The signing key is taken out of it: the team's code, which is trained in this process, has no business with it.
+    The signing key and the tokens are taken out of it: the team's code, which is trained in this process, and what
+    this process starts have no business with them.
     """
     variables = os.environ
+    tokens = {name: variables.pop(name, "") for name in TOKENS}
+    forge = variables.get("MLOPS_FORGE") or ("github" if variables.get("GITHUB_ACTIONS") == "true" else "local")
     return Environment(
         store=variables.get("MLOPS_STORE", ""),
-        actor=variables.get("MLOPS_ACTOR") or variables.get("GITHUB_ACTOR", ""),
+        # who ran it again, where that was somebody else than who ran it first
+        actor=next(filter(None, map(variables.get, ("MLOPS_ACTOR", "GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"))), ""),
         in_actions=variables.get("GITHUB_ACTIONS") == "true",
         step_summary=_path(variables.get("GITHUB_STEP_SUMMARY")),
         step_output=_path(variables.get("GITHUB_OUTPUT")),
@@ -61,6 +107,34 @@ def read_environment() -> Environment:
         signing_key=variables.pop("MLOPS_SIGNING_KEY", ""),
         signing_password=variables.pop("MLOPS_SIGNING_PASSWORD", ""),
         builder=_builder(variables),
+        forge=forge,
+        github=_github(variables, tokens) if forge == "github" else None,
+        run=variables.get("MLOPS_RUN", ""),
+        outbox=variables.get("MLOPS_OUTBOX", ""),
+    )
+
+
+def _github(variables: Mapping[str, str], tokens: Mapping[str, str]) -> GitHub:
+    get = variables.get
+    own = tokens["MLOPS_GITHUB_TOKEN"]
+    server = (get("GITHUB_SERVER_URL") or PUBLIC_SERVER).rstrip("/")
+    # The token of a server of one's own is not for another one: its API is below its own address.
+    api = PUBLIC_API if server == PUBLIC_SERVER else f"{server}/api/v3"
+    return GitHub(
+        token=(own or tokens["GITHUB_TOKEN"]).strip(),
+        starts_workflows=bool(own) or get("GITHUB_ACTIONS") != "true",
+        repository=get("GITHUB_REPOSITORY", ""),
+        api_url=(get("GITHUB_API_URL") or api).rstrip("/"),
+        server_url=server,
+        workflow=get("GITHUB_WORKFLOW", ""),
+        run_id=get("GITHUB_RUN_ID", ""),
+        run_attempt=get("GITHUB_RUN_ATTEMPT") or "1",
+        sha=get("GITHUB_SHA", ""),
+        ref=get("GITHUB_REF", ""),
+        event_name=get("GITHUB_EVENT_NAME", ""),
+        event_path=_path(get("GITHUB_EVENT_PATH")),
+        workflow_file=get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2],
+        gate=get("MLOPS_GATE") or GATE,
     )
 
 

@@ -124,7 +124,7 @@ class GitRepository:
 
     def commit_files(
         self,
-        files: Mapping[str, bytes],
+        files: Mapping[str, bytes | None],
         *,
         branch: str,
         onto: str,
@@ -132,7 +132,10 @@ class GitRepository:
         author: str = "",
         replace: bool = False,
     ) -> str:
-        changes = {self.from_top(path): File("100644", self._blob(data)) for path, data in files.items()}
+        changes = {
+            self.from_top(path): File("0", NOTHING) if data is None else File("100644", self._blob(data))
+            for path, data in files.items()
+        }
         with self.exclusive():
             before = self.commit(_ref(branch))
             if before not in (None, onto) and not replace:

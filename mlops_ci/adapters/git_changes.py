@@ -29,6 +29,31 @@ def changed_since(repository: GitRepository, base: str) -> list[str] | None:
         raise ConfigurationError(
             f"{base} and HEAD have no commit in common", where="--base", fix="fetch the whole history: fetch-depth: 0"
         )
+    return _differing(repository, start)
+
+
+def changed_by_push(repository: GitRepository, before: str) -> list[str] | None:
+    """As `changed_since`, but from the very commit that the branch showed before a push: what a forced push took away
+    has changed, too.
+
+    None also where that commit is nowhere any more, as after a forced push. Raises ConfigurationError where it may
+    only not have been fetched.
+    """
+    if not before.strip("0"):
+        return None
+    commit = repository.commit(before)
+    if commit is not None:
+        return _differing(repository, commit)
+    if repository.git("rev-parse", "--is-shallow-repository").strip() == "true":
+        raise ConfigurationError(
+            f"there is no commit {before}",
+            where="--before",
+            fix="fetch the whole history; in GitHub Actions: checkout with fetch-depth: 0",
+        )
+    return None
+
+
+def _differing(repository: GitRepository, start: str) -> list[str]:
     differing = repository.git(
         "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative", start, "--", "."
     )

@@ -110,13 +110,22 @@ class LocalForge:
         self._repository.delete_branch(pull.branch)
         return commit
 
-    def close(self, number: int, *, comment: str) -> None:
+    def pull_request_of(self, commit: str, branch: str, owner: str) -> PullRequest | None:  # noqa: ARG002  # one owner
+        found = self.open_pull_request(branch)
+        return found if found is not None and found.head == commit else None
+
+    def close(self, number: int, *, comment: str, by: str = "") -> None:
+        """As `ports.Forge`; `by` is the person who does it."""
         pull = self.pull_request(number)
         if pull.state != "open":
             return
 
         def closed(now: PullRequest) -> PullRequest:
-            return now if now.state != "open" else replace(now, state="closed", body=f"{now.body}\n\n{comment}")
+            return (
+                now
+                if now.state != "open"
+                else replace(now, state="closed", body=f"{now.body}\n\n{comment}", closed_by=by)
+            )
 
         if self._change(number, closed).state == "closed":
             self._repository.delete_branch(pull.branch)

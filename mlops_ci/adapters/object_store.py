@@ -35,7 +35,7 @@ _VARIABLES = {
     "AWS_ENDPOINT_URL_S3",
     "az": "AZURE_STORAGE_ACCOUNT_NAME AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_SAS_TOKEN AZURE_STORAGE_ENDPOINT "
     "AZURE_CLIENT_ID AZURE_TENANT_ID AZURE_CLIENT_SECRET AZURE_FEDERATED_TOKEN_FILE",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS GOOGLE_SERVICE_ACCOUNT GOOGLE_SERVICE_ACCOUNT_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS GOOGLE_SERVICE_ACCOUNT GOOGLE_SERVICE_ACCOUNT_KEY GOOGLE_OAUTH_ACCESS_TOKEN",
     "memory": "",
 }
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "specified bucket does not exist")
@@ -243,5 +243,9 @@ def _raw_store(scheme: str, bucket: str, prefix: str, config: dict[str, str]) ->
     if scheme == "az":
         return AzureStore(bucket, **settings)
     if scheme == "gs":
+        # The library knows no identity of another provider: whoever signed in by one, as jobs in CI do, has a token.
+        token = config.pop("GOOGLE_OAUTH_ACCESS_TOKEN", "")
+        if token:
+            settings["credential_provider"] = lambda: {"token": token, "expires_at": None}
         return GCSStore(bucket, **settings)
     return MemoryStore()

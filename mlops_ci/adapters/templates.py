@@ -10,27 +10,33 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from mlops_ci import __version__
-from mlops_ci.errors import ConfigurationError, Problem
+from mlops_ci.adapters.atomic_file import write_atomically
+from mlops_ci.adapters.template_record import ANSWERS_FILE, PRISTINE_FILE, Record, record_files
+from mlops_ci.adapters.template_text import DECLARATION, EVERY_KIND, QUESTIONS, rendered, require_free_places
+from mlops_ci.core.naming import shown_name
+from mlops_ci.errors import ConfigurationError, OutsideError, Problem
 
-ANSWERS_FILE = ".mlops-template.yaml"
 _PACKAGE = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a template asks: `pattern` is a regular expression that the whole answer has to match."""
+    """What a template asks: `pattern` is a regular expression that the whole answer has to match, `rule` says so in
+    words.
+    """
 
     name: str
     prompt: str
     default: str
     pattern: str
+    rule: str = ""
 
     def problem_with(self, answer: str) -> Problem | None:
         if re.fullmatch(self.pattern, answer):
             return None
+        rule = self.rule or f"what matches {self.pattern}"
         return Problem(
-            where=self.name, what=f"{answer!r} does not match {self.pattern}", fix=f"for example {self.default}"
+            where=self.name, what=f"'{shown_name(answer)}' cannot be taken", fix=f"write {rule}, such as {self.default}"
         )
 
 
@@ -42,9 +48,17 @@ class Template:
     questions: tuple[Question, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """`files` were written, and `kept` were there already and stay as the team has them; relative to the folder."""
+
+    files: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+
+
 def kinds() -> list[str]:
     """The names that `mlops-ci init` takes."""
-    return sorted(path.parent.name for path in _templates().glob("*/template.yaml"))
+    return sorted(path.parent.name for path in _templates().glob(f"*/{DECLARATION}"))
 
 
 def load(kind: str) -> Template:
@@ -52,62 +66,115 @@ def load(kind: str) -> Template:
     import yaml
 
     if kind not in kinds():
-        raise ConfigurationError(f"there is no template {kind!r}", fix=f"one of {', '.join(kinds())}")
+        raise ConfigurationError(f"there is no template '{shown_name(kind)}'", fix=f"one of {', '.join(kinds())}")
     folder = _templates() / kind
-    declared = yaml.safe_load((folder / "template.yaml").read_text(encoding="utf-8"))
-    questions = (
-        Question(name=name, prompt=item["prompt"], default=item["default"], pattern=item.get("pattern", r"[^\s\"'\\]+"))
-        for name, item in declared["questions"].items()
-    )
-    return Template(kind=kind, folder=folder, description=declared["description"], questions=tuple(questions))
+    declared = yaml.safe_load((folder / DECLARATION).read_text(encoding="utf-8"))
+    asked: dict[str, Any] = dict(declared["questions"] or {})
+    asked |= yaml.safe_load((folder.parent / EVERY_KIND / QUESTIONS).read_text(encoding="utf-8"))
+    questions = tuple(Question(name=name, **item) for name, item in asked.items())
+    return Template(kind=kind, folder=folder, description=declared["description"], questions=questions)
 
 
-def render(template: Template, answers: Mapping[str, str], destination: Path) -> list[str]:
-    """Writes the rendered template into `destination` and returns the paths written, relative to it.
+def contents(template: Template, answers: Mapping[str, str], *, own: frozenset[str] = frozenset()) -> dict[str, bytes]:
+    """Every file of a repository that is rendered with these answers, the toolkit's two records of it included.
 
-    All or nothing, but where a Git repository is there already: its folder gets one file after the other. A folder
-    that holds more than that is refused. Raises ConfigurationError where nothing can be written there.
+    `own` are the files that the team keeps as its own. Raises ConfigurationError with all that is wrong with answers.
     """
     chosen = {question.name: answers.get(question.name, question.default) for question in template.questions}
     _check(template, answers, chosen)
-    # The name is known before there is a folder, so that an interrupt at any moment finds what to take away.
-    scratch = destination.parent / f".mlops-init-{uuid4().hex}"
+    files = rendered(template.folder, chosen)
+    record = Record(kind=template.kind, answers=chosen, own=own, pristine=files)
+    return files | record_files(record)
+
+
+def render(template: Template, answers: Mapping[str, str], destination: Path) -> Rendering:
+    """Writes the rendered template into the folder; files that a Git repository there has already stay as they are.
+
+    A new folder is there whole or not at all. Into a Git repository goes one file after the other, the record of it
+    last: after an error they are taken away again, and after a kill the next run writes what is missing. Raises
+    ConfigurationError where the folder is no place for it, naming all that is in the way.
+    """
+    files = contents(template, answers)
     try:
-        repository = _require_free(destination)
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        scratch.mkdir(mode=0o700)
-        draft = scratch / "draft"  # the scratch folder itself is for its owner's eyes only
-        draft.mkdir()
-        written = _write(template, chosen, draft)
-        if repository:
-            for path in sorted(draft.iterdir()):
-                path.rename(destination / path.name)
-        else:
-            draft.rename(destination)
+        if _require_place(destination):
+            return _add(template, answers, destination)
+        _write_whole(files, destination)
     except OSError as error:
         raise ConfigurationError(
             f"cannot write to {destination}: {error.strerror}", fix="name another folder"
         ) from error
+    return Rendering(files=tuple(files))
+
+
+def _add(template: Template, answers: Mapping[str, str], folder: Path) -> Rendering:
+    if (folder / ANSWERS_FILE).exists():
+        raise ConfigurationError(
+            f"{folder} was made from a template already", where=ANSWERS_FILE, fix=f"mlops-ci update -C {folder}"
+        )
+    files = contents(template, answers)
+    there = {name for name in files if (folder / name).is_file() and (folder / name).read_bytes() != files[name]}
+    # The pristine text belongs to this run, whatever a killed one with other answers has left.
+    kept = frozenset(there - {PRISTINE_FILE})
+    require_free_places(files, folder, kept)
+    files = contents(template, answers, own=kept)
+    missing = [name for name in files if name not in kept and name not in (ANSWERS_FILE, PRISTINE_FILE)]
+    order = [*(name for name in missing if not (folder / name).exists()), PRISTINE_FILE, ANSWERS_FILE]
+    written: list[Path] = []
+    try:
+        for name in order:
+            written.append(folder / name)
+            write_atomically(folder / name, files[name])
+    except BaseException as error:
+        _take_away(written, folder)
+        if isinstance(error, OutsideError):
+            raise ConfigurationError(error.what, where=error.where, fix="make the folder writable") from error
+        raise
+    return Rendering(files=tuple(order), kept=tuple(sorted(kept)))
+
+
+def _take_away(written: list[Path], folder: Path) -> None:
+    for path in written:
+        path.unlink(missing_ok=True)
+        for parent in path.relative_to(folder).parents:
+            place = folder / parent
+            if place != folder and place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+
+
+def _write_whole(files: Mapping[str, bytes], destination: Path) -> None:
+    # The name is known before there is a folder, so that an interrupt at any moment finds what to take away.
+    scratch = destination.parent / f".mlops-init-{uuid4().hex}"
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(mode=0o700)
+        draft = scratch / "draft"  # the scratch folder itself is for its owner's eyes only
+        for name, data in files.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).write_bytes(data)
+        draft.rename(destination)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return written
 
 
-def _require_free(destination: Path) -> bool:
-    """Whether it is a Git repository, and nothing else. Raises ConfigurationError where there is more."""
+def _require_place(destination: Path) -> bool:
+    """Whether it is a Git repository, or a folder of one. Raises ConfigurationError where it is neither, nor empty."""
     if destination.exists() and not destination.is_dir():
         raise ConfigurationError(f"{destination} is a file", fix="name a new folder")
     names = sorted(path.name for path in destination.iterdir()) if destination.is_dir() else []
-    others = [name for name in names if name != ".git"]
-    if others:
-        raise ConfigurationError(f"{destination} is not empty: {', '.join(others[:5])}", fix="name a new folder")
-    return bool(names)
+    if not names:
+        return False
+    if not any((folder / ".git").exists() for folder in (destination.resolve(), *destination.resolve().parents)):
+        what = f"{destination} is not empty, and no Git repository: {', '.join(map(shown_name, names[:5]))}"
+        raise ConfigurationError(what, fix="name a new folder, or begin with `git init`")
+    return True
 
 
 def _check(template: Template, answers: Mapping[str, str], chosen: Mapping[str, str]) -> None:
     names = [question.name for question in template.questions]
     problems = [
-        Problem(where=name, what="the template asks no such question", fix=f"it asks for {', '.join(names)}")
+        Problem(
+            where=shown_name(name), what="the template asks no such question", fix=f"it asks for {', '.join(names)}"
+        )
         for name in answers
         if name not in names
     ]
@@ -116,33 +183,6 @@ def _check(template: Template, answers: Mapping[str, str], chosen: Mapping[str, 
     ]
     if problems:
         raise ConfigurationError(f"the answers do not fit template {template.kind}", problems=problems)
-
-
-def _write(template: Template, answers: Mapping[str, str], scratch: Path) -> list[str]:
-    import jinja2
-    import yaml
-
-    # GitHub's own `${{ }}` has to pass through untouched, so the template's marks are others.
-    engine = jinja2.Environment(
-        variable_start_string="[[", variable_end_string="]]", block_start_string="[%", block_end_string="%]",
-        comment_start_string="[#", comment_end_string="#]", undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True, autoescape=False,  # noqa: S701 - YAML and Markdown, not HTML
-    )  # fmt: skip
-    written = []
-    for source in sorted(path for path in template.folder.rglob("*") if path.is_file()):
-        path = source.relative_to(template.folder)
-        if path.name in {"template.yaml"} or "__pycache__" in path.parts:
-            continue
-        target = scratch / path.with_suffix("") if path.suffix == ".jinja" else scratch / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".jinja":
-            target.write_text(engine.from_string(source.read_text(encoding="utf-8")).render(answers), encoding="utf-8")
-        else:
-            shutil.copyfile(source, target)
-        written.append(str(target.relative_to(scratch)))
-    record: dict[str, Any] = {"kind": template.kind, "toolkit": __version__, "answers": dict(answers)}
-    (scratch / ANSWERS_FILE).write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
-    return [*written, ANSWERS_FILE]
 
 
 def _templates() -> Path:

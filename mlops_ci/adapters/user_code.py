@@ -114,7 +114,10 @@ class PythonUserCode:
 
 
 def sources(root: Path) -> list[Path]:
-    """Every Python file that training may import from the folder, linked folders included, in order."""
+    """Every Python file that training may import from the folder, linked folders included, in order.
+
+    A link to nothing, or to a device, is no file.
+    """
     found: list[Path] = []
     seen: set[Path] = set()
     for folder, names, files in os.walk(root, followlinks=True):
@@ -124,7 +127,7 @@ def sources(root: Path) -> list[Path]:
             continue
         seen.add(here.resolve())
         names[:] = sorted(name for name in names if _may_hold_code(here / name))
-        found += [here / name for name in files if name.endswith(".py")]
+        found += [here / name for name in files if name.endswith(".py") and (here / name).is_file()]
     return sorted(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import tempfile
 import zipfile
@@ -45,6 +46,13 @@ def write_archive(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
             f"the archive cannot be written: {error.strerror or error}", where=str(path),
             fix="free some space, or name a folder that is there and may be written to",
         ) from error  # fmt: skip
+
+
+def archive_bytes(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """The archive in memory, the same bytes for the same members."""
+    stream = io.BytesIO()
+    _write(stream, members)
+    return stream.getvalue()
 
 
 def _write(stream: object, members: Iterable[tuple[str, bytes]]) -> None:

@@ -60,7 +60,8 @@ def _on_its_way(row: EnvironmentStatus) -> list[str]:
         what = f"version {proposed.version}" if proposed.version is not None else proposed.title
         by = f", approved by {', '.join(proposed.approved_by)}" if proposed.approved_by else ""
         missing = f", {proposed.missing} of {proposed.required} approvals are missing" if proposed.missing else ""
-        lines.append(f"pull request {proposed.pull_request} proposes {what}{by}{missing}: mlops-ci approve")
+        where = proposed.url if "://" in proposed.url else "mlops-ci approve"
+        lines.append(f"pull request {proposed.pull_request} proposes {what}{by}{missing}: {where}")
     if row.revert is not None:
         lines.append(f"Git names what is on hold until pull request {row.revert} is merged")
     if row.closed is not None:

@@ -51,12 +51,14 @@ def audit(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _anchors(context: Context, model: str) -> list[GitAnchor]:
     """What the commits that touched the model's environments say of the log."""
+    from mlops_ci.adapters.git_history import require_history
     from mlops_ci.core.chain import anchors_in
     from mlops_ci.pipeline.audit import GitAnchor
 
     repository = context.repository_if_any
     if repository is None:
         return []
+    require_history(repository)
     pathspec = f":(top,glob){repository.from_top(f'environments/*/{model}.yaml')}"
     which = ("--all", "--full-history", "--diff-merges=first-parent", "--name-only", "--format=%x00%H%x01%B%x01")
     found = []

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.adapters.clock import SystemClock
-from mlops_ci.adapters.environment import Environment
+from mlops_ci.adapters.environment import Environment, GitHub
 from mlops_ci.adapters.git import GitRepository
-from mlops_ci.adapters.local_forge import LocalForge
+from mlops_ci.cli import forges
 from mlops_ci.config.types import EnvironmentConfig, ModelConfig
 from mlops_ci.errors import ConfigurationError
 from mlops_ci.pipeline.event_log import EventLog
@@ -23,10 +23,13 @@ from mlops_ci.ports import (
     Engine,
     Explainer,
     Exporter,
+    Forge,
     Installation,
     KeptStore,
     ModelRuntime,
     ObjectStore,
+    Publisher,
+    Repository,
     Target,
     Tracker,
     UserCode,
@@ -34,6 +37,8 @@ from mlops_ci.ports import (
 
 if TYPE_CHECKING:
     from mlops_ci.adapters.docker_engine import DockerImages
+    from mlops_ci.adapters.github_api import GitHubApi
+    from mlops_ci.adapters.local_forge import LocalForge
     from mlops_ci.adapters.scoring_client import HttpScoringClient
     from mlops_ci.core.serving import ServingConfig
     from mlops_ci.ports.images import ImageParts
@@ -68,9 +73,29 @@ class Context:
                 ) from error
         return folder
 
+    @property
+    def run_folder(self) -> Path:
+        """Where the services of this machine keep their files; MLOPS_RUN names one that outlives the checkout."""
+        return self.directory / (self.environment.run or self.work / "run")
+
     @cached_property
     def store(self) -> ObjectStore:
+        """Raises ConfigurationError where an outbox is asked for and the command has none: it would write past it."""
+        if self.environment.outbox:
+            raise ConfigurationError(
+                "MLOPS_OUTBOX is set, and this command has no outbox",
+                fix="unset it: it is for check, train, export, evaluate, report and ci",
+            )
         return self.open_store()
+
+    def use_store(self, store: ObjectStore) -> None:
+        """Has the command read and write there; to be called before anything has been read."""
+        self.__dict__["store"] = store
+
+    @property
+    def store_named(self) -> bool:
+        """Whether somebody said which store; else it is a folder of the checkout."""
+        return bool(self._store_url)
 
     def open_store(self, url: str | None = None) -> KeptStore:
         """The store at the URL, or the one of this command."""
@@ -107,9 +132,45 @@ class Context:
         repository = GitRepository(self.directory)
         return repository if repository.exists else None
 
+    @property
+    def on_github(self) -> bool:
+        """Whether people propose, review and merge on GitHub. Raises ConfigurationError for an unknown MLOPS_FORGE."""
+        return forges.on_github(self)
+
     @cached_property
-    def forge(self) -> LocalForge:
-        return LocalForge(self.repository, self.clock)
+    def github(self) -> GitHub:
+        """Raises ConfigurationError where the forge is not GitHub, and where it is and the token or the repository's
+        name is missing: a command never takes another forge instead.
+        """
+        return forges.github_of(self)
+
+    @cached_property
+    def github_api(self) -> GitHubApi:
+        """The one connection to GitHub of this command; raises what `github` raises."""
+        return forges.api_of(self)
+
+    @cached_property
+    def forge(self) -> Forge:
+        """Where people review what this command proposes. Raises ConfigurationError, as `github` does."""
+        return forges.forge_of(self)
+
+    @cached_property
+    def local_forge(self) -> LocalForge:
+        """Raises ConfigurationError where people review on GitHub, and no command does it for them."""
+        return forges.local_forge_of(self)
+
+    @cached_property
+    def shared_repository(self) -> Repository:
+        """The repository as everybody sees it, which says what should be: on GitHub by its API, else the checkout.
+
+        What is checked out here is `repository`: on GitHub any commit, often alone and on no branch.
+        """
+        return forges.shared_repository_of(self)
+
+    @cached_property
+    def publisher(self) -> Publisher | None:
+        """Shows people results on GitHub; None where the forge is this machine's."""
+        return forges.publisher_of(self)
 
     @property
     def actor(self) -> str:
@@ -217,23 +278,9 @@ class Context:
 
     def target(self, environment: EnvironmentConfig, serving: ServingConfig) -> Target:
         """Raises ConfigurationError for a kind of target that this version does not have yet."""
-        from mlops_ci.adapters.process_target import ProcessTarget
+        from mlops_ci.cli.targets import target_of
 
-        folder = self.work / "run"
-        processes = ProcessTarget(folder, console=self.console, serving=serving)
-        if environment.target == "docker" and environment.limits is not None:
-            from mlops_ci.adapters.docker_target import DockerTarget
-
-            return DockerTarget(
-                folder, images=self.images, limits=environment.limits, serving=serving, console=self.console,
-                formerly=processes,
-            )  # fmt: skip
-        if environment.target != "process":
-            raise ConfigurationError(
-                f"environment {environment.name}: target {environment.target} is not available yet",
-                fix="use `target: process` or `target: docker`, which run the service on this machine",
-            )
-        return processes
+        return target_of(self, environment, serving)
 
     def close(self) -> None:
         """Lets go of the connections to services that were kept."""

@@ -21,6 +21,7 @@ def site_of(context: Context, config: ModelConfig, name: str) -> Site:
 
     What a release has to pass to come there is as the main branch has it, whatever the work tree says by now.
     """
+    require_kept_store(context)
     environment = named_environment(config, name)
     rules = _as_main_has_it(context, config)
     ruling = rules.environment(name)
@@ -40,7 +41,7 @@ def site_of(context: Context, config: ModelConfig, name: str) -> Site:
         verification=config.verification,
         registry=context.registry,
         log=context.log,
-        repository=context.repository,
+        repository=context.shared_repository,
         forge=context.forge,
         target=context.target(environment, config.serving),
         client=context.client,
@@ -52,12 +53,28 @@ def site_of(context: Context, config: ModelConfig, name: str) -> Site:
     )
 
 
+def require_kept_store(context: Context) -> None:
+    """Raises ConfigurationError in a run of Actions that names no store: a folder of its checkout would be lost."""
+    if context.environment.in_actions and context.on_github and not context.store_named:
+        raise ConfigurationError(
+            "no store is named, and what is written into the checkout of a run is lost",
+            fix="set the repository's variable MLOPS_STORE, and give it to the step; or --store",
+        )
+
+
+def site_after(context: Context, config: ModelConfig, name: str) -> Site | None:
+    """The site of the environment that comes next; None for the last."""
+    names = [environment.name for environment in config.environments]
+    following = names[names.index(name) + 1 :]
+    return site_of(context, config, following[0]) if following else None
+
+
 def _as_main_has_it(context: Context, config: ModelConfig) -> ModelConfig:
     """The model's configuration on the main branch; the given one where that has no such file.
 
     Raises ConfigurationError where the file there cannot be used.
     """
-    repository, path = context.repository, config.path.resolve()
+    repository, path = context.shared_repository, config.path.resolve()
     if not path.is_relative_to(repository.root):
         return config
     place = path.relative_to(repository.root).as_posix()

@@ -15,21 +15,29 @@ from mlops_ci.errors import NotFoundError, OutsideError
 from mlops_ci.pipeline import reference
 from mlops_ci.pipeline.check import CheckResult
 from mlops_ci.pipeline.desired_state import read_desired
-from mlops_ci.pipeline.evaluate import Evaluation, evaluate
+from mlops_ci.pipeline.evaluate import WITHHELD, Evaluation, evaluate
 from mlops_ci.pipeline.export import ExportResult, export
 from mlops_ci.pipeline.train import TrainResult, train
 
 if TYPE_CHECKING:
     from mlops_ci.pipeline.dataset import Dataset
     from mlops_ci.pipeline.division import Parts
+    from mlops_ci.ports import Repository
 
 
 class ModelRun:
     """What the steps found for the present state of the files; nothing is read or trained twice."""
 
-    def __init__(self, context: Context, config: ModelConfig) -> None:
+    def __init__(
+        self, context: Context, config: ModelConfig, *, limits_only: bool = False, main: Repository | None = None
+    ) -> None:
+        """`limits_only`: nobody is to ask what serves, since whoever runs this may not read the store. `main` is where
+        to read what production serves; the checkout, where it is left out.
+        """
         self.context = context
         self.config = config
+        self.limits_only = limits_only
+        self.main = main
 
     @property
     def folder(self) -> Path:
@@ -49,16 +57,19 @@ class ModelRun:
 
         Without limits in the data schema a store that is out of reach keeps nobody from checking data.
         """
+        if self.limits_only:
+            return None
         context, schema = self.context, self.config.data.schema
         try:
             if self.champion is not None:
-                lock, version = self.champion.lock, self.champion.version
+                digest: str | None = self.champion.evidence.get("profile")
+                version = self.champion.version
             elif versions := context.registry.versions(self.config.model):
-                lock, version = versions[-1].lock, versions[-1].version
+                candidate = context.registry.find_candidate(self.config.model, versions[-1].lock)
+                digest, version = candidate.profile if candidate else None, versions[-1].version
             else:
                 return None
-            candidate = context.registry.find_candidate(self.config.model, lock)
-            profile = context.registry.get_json(candidate.profile) if candidate else None
+            profile = context.registry.get_json(digest) if digest else None
         except (NotFoundError, OutsideError) as error:
             if schema is not None and schema.limits_change:
                 raise
@@ -128,12 +139,23 @@ class ModelRun:
 
     @cached_property
     def champion(self) -> Release | None:
-        """The release that production's file in Git names; None where there is none yet, or no Git."""
-        repository = self.context.repository_if_any
-        if repository is None:
+        """The release that production's file in Git names; None where there is none yet, or no Git.
+
+        Raises NotFoundError where the store does not have it: that is another store than the one it was made in.
+        """
+        repository = self.main or self.context.repository_if_any
+        if repository is None or self.limits_only:
             return None
         desired = read_desired(repository, self.config.environments[-1].name, self.config.model)
-        return self.context.registry.release(desired.release) if desired else None
+        try:
+            return self.context.registry.release(desired.release) if desired else None
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"{error.what}, and Git says that it serves",
+                where=error.where,
+                fix="name the store that has it (MLOPS_STORE or --store), or judge the model by its declared limits "
+                "alone: mlops-ci ci --limits-only",
+            ) from error
 
     @cached_property
     def evaluated(self) -> Evaluation:
@@ -146,6 +168,7 @@ class ModelRun:
             validation=self.parts.validation,
             data=self.checked.to_report_json(),
             champion=self.champion,
+            withheld=WITHHELD if self.limits_only else "",
             registry=context.registry,
             runtime=context.runtime,
             clock=context.clock,

@@ -1,4 +1,4 @@
-"""`plan`: which models a change touches, as a matrix for CI."""
+"""`plan`: what a change touches, as a matrix for CI: models, or with `--desired` what environments are to serve."""
 
 from __future__ import annotations
 
@@ -15,35 +15,87 @@ _SHOWN = 50
 
 
 def plan(arguments: argparse.Namespace, context: Context) -> Outcome:
-    from mlops_ci.adapters.git_changes import changed_since
-    from mlops_ci.config.reach import reaches
-    from mlops_ci.core.plan import MOST_JOBS, matrix, touched
+    from mlops_ci.core.plan import MOST_JOBS
 
     most = MOST_JOBS if arguments.most_jobs is None else arguments.most_jobs
     if not 1 <= most <= MOST_JOBS:
         raise ConfigurationError(f"--most-jobs {most}", fix=f"write a whole number from 1 to {MOST_JOBS}")
-    models = reaches(context.directory)
-    changed = None if arguments.all else changed_since(context.repository, arguments.base)
+    changed = _changed(arguments, context)
+    base = arguments.base or arguments.before
+    about = {"base": base, "files": None if changed is None else len(changed)}
+    if arguments.desired:
+        return _environments(context, changed, most, about)
+    return _models(context, changed, most, about, only=arguments.model)
+
+
+def _changed(arguments: argparse.Namespace, context: Context) -> list[str] | None:
+    """The changed files; None where everything is to be planned."""
+    from mlops_ci.adapters.git_changes import changed_by_push, changed_since
+
+    if arguments.all or arguments.model:
+        return None
+    if arguments.before is not None:
+        return changed_by_push(context.repository, arguments.before)
+    return changed_since(context.repository, arguments.base)
+
+
+def _models(
+    context: Context, changed: list[str] | None, most: int, about: dict[str, object], *, only: str | None
+) -> Outcome:
+    from mlops_ci.config.reach import reaches
+    from mlops_ci.core.plan import matrix, touched
+
+    models = [each for each in reaches(context.directory) if only in (None, each.model)]
+    if only and not models:
+        raise ConfigurationError(f"there is no model '{only}'", where="--model", fix="see mlops-ci plan --all")
     because = {each.model: "" for each in models} if changed is None else touched(changed, models)
     names = list(because)
-    value = {
-        "base": None if arguments.all else arguments.base,
-        "files": None if changed is None else len(changed),
-        "count": len(names),
-        "models": names,
-        "matrix": matrix(names, most=most),
-    }
+    value = {**about, "count": len(names), "models": names, "matrix": matrix(names, most=most)}
     lines = [f"{len(names)} of {len(models)} models are touched"]
-    lines += [f"  {name}  {path}".rstrip() for name, path in list(because.items())[:_SHOWN]]
-    if len(names) > _SHOWN:
-        lines.append(f"  and {len(names) - _SHOWN} more")
-    return Outcome(value=value, text="\n".join(lines))
+    lines += [f"  {name}  {path}".rstrip() for name, path in because.items()]
+    return Outcome(value=value, text=_shortened(lines))
+
+
+def _environments(context: Context, changed: list[str] | None, most: int, about: dict[str, object]) -> Outcome:
+    from mlops_ci.config.reach import reaches
+    from mlops_ci.core.plan import desired
+
+    if changed is None:
+        folder = context.directory
+        changed = [path.relative_to(folder).as_posix() for path in folder.glob("environments/*/*.yaml")]
+    pairs = desired(changed, {reach.model for reach in reaches(context.directory)})
+    if len(pairs) > most:
+        raise ConfigurationError(
+            f"the desired state of {len(pairs)} environments of models has changed at once: more than {most} jobs",
+            fix="run `mlops-ci reconcile --since COMMIT`, which does one after the other",
+        )
+    jobs = [
+        {"name": f"{model} in {environment}", "model": model, "environment": environment}
+        for model, environment in pairs
+    ]
+    value = {**about, "count": len(jobs), "models": sorted({model for model, _ in pairs}), "matrix": {"include": jobs}}
+    lines = [
+        f"the desired state of {len(jobs)} environments of models has changed",
+        *(f"  {job['name']}" for job in jobs),
+    ]
+    return Outcome(value=value, text=_shortened(lines))
+
+
+def _shortened(lines: list[str]) -> str:
+    more = len(lines) - 1 - _SHOWN
+    return "\n".join([*lines[: _SHOWN + 1], *([f"  and {more} more"] if more > 0 else [])])
 
 
 def _either(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--base", metavar="REF", help="what is compared with: a branch, a tag or a commit")
+    which.add_argument(
+        "--before",
+        metavar="COMMIT",
+        help="what a push's event names as the commit before; unknown or zeros: everything",
+    )
     which.add_argument("--all", action="store_true", help="every model of the repository")
+    which.add_argument("--model", metavar="MODEL", help="this one, whatever has changed")
 
 
 COMMANDS = (
@@ -53,6 +105,11 @@ COMMANDS = (
         run=plan,
         arguments=(
             _either,
+            option(
+                "--desired",
+                action="store_true",
+                help="instead: which environments of which models are to serve another",
+            ),
             option(
                 "--most-jobs", type=int, metavar="N", help="of the matrix; beyond, models share a job (default: 256)"
             ),

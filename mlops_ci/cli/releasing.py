@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops_ci.cli.command import (
     Command,
@@ -14,7 +13,7 @@ from mlops_ci.cli.command import (
     option,
     release_arguments,
 )
-from mlops_ci.errors import ConfigurationError, MlopsError, RolloutAborted
+from mlops_ci.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
@@ -27,69 +26,30 @@ def release(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def promote(arguments: argparse.Namespace, context: Context) -> Outcome:
-    from mlops_ci.cli.delivery import chosen_release, site_of
-    from mlops_ci.cli.publishing import propose_next
-    from mlops_ci.cli.verifying import check_lines
-    from mlops_ci.pipeline.promote import promote as promote_release
-    from mlops_ci.pipeline.proposal_text import last_verification
+    from mlops_ci.cli.promoting import promote_pull_request, promote_release
 
-    config = context.config(arguments.model)
-    site = site_of(context, config, arguments.to)
-    names = [environment.name for environment in config.environments]
-    after = names[names.index(site.name) + 1 :]
-    if site.before is None:
-        raise ConfigurationError(
-            f"{site.name} is the first environment: nothing is promoted to it", fix=f"mlops-ci release {config.model}"
-        )
-    chosen = chosen_release(context, config, arguments, serving_in=site.before)
-    change = promote_release(site, chosen)
-    outcome = _changed(change)
-    verification = last_verification(context.registry, context.log, chosen, site.name)
-    if verification is not None and change.release == chosen.id:
-        text = "\n".join([outcome.text, *check_lines(verification)])
-        outcome = replace(outcome, value={**outcome.value, "verification": verification}, text=text)
-    if change.release != chosen.id or not after:
-        return outcome
-    pull, refused = propose_next(site_of(context, config, after[0]), chosen)
-    proposed = f"\npull request {pull.number}: {pull.title}" if pull else ""
-    proposed += f"\nnot proposed for {after[0]}, {refused}" if refused else ""
-    value = {**outcome.value, "pull_request": pull.number if pull else None}
-    return Outcome(value=value, text=f"{outcome.text}{proposed}", code=outcome.code)
+    if arguments.pull_request is None:
+        return promote_release(context, context.config(arguments.model), arguments)
+    if arguments.model or arguments.release or arguments.model_version is not None:
+        raise ConfigurationError("--pull-request says which model and which release", fix="leave the others out")
+    return promote_pull_request(context, arguments.pull_request)
 
 
 def reconcile(arguments: argparse.Namespace, context: Context) -> Outcome:
-    from mlops_ci.cli.delivery import site_of
-    from mlops_ci.pipeline.reconcile import reconcile as reconcile_site
-    from mlops_ci.pipeline.status import warnings
+    from mlops_ci.cli.reconciling import reconcile_model, reconcile_since
 
-    config = context.config(arguments.model)
-    names = [arguments.environment] if arguments.environment else [item.name for item in config.environments]
-    outcomes: list[Outcome] = []
-    errors: list[MlopsError] = []
-    for site in [site_of(context, config, name) for name in names]:
-        try:
-            change = reconcile_site(site)
-            found = warnings(site.model_state(), change.release, before=site.before, environment=site.name)
-            for warning in found:
-                context.console.warn(f"{site.name}: {warning}")
-            outcomes.append(_changed(change, warnings=found))
-        except MlopsError as error:  # what is wrong in one environment keeps no other from being mended
-            context.console.warn(f"{site.name}: {error.what}")
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    if len(outcomes) == 1:
-        return outcomes[0]
-    return Outcome(
-        value={"model": config.model, "environments": [outcome.value for outcome in outcomes]},
-        text="\n".join(outcome.text for outcome in outcomes),
-        code=max(outcome.code for outcome in outcomes),
-    )
+    if not arguments.all and arguments.since is None:
+        return reconcile_model(context, context.config(arguments.model), arguments.environment)
+    if arguments.model or arguments.environment:
+        raise ConfigurationError("--since and --all are about every model and environment", fix="leave the others out")
+    return reconcile_since(context, arguments.since)
 
 
 def rollback(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from mlops_ci.cli.changes import changed
     from mlops_ci.cli.delivery import chosen_release, site_of
     from mlops_ci.cli.reviewing import said_reason
+    from mlops_ci.cli.telling import tell_deployment
     from mlops_ci.pipeline.rollback import roll_back
 
     reason = said_reason(arguments.reason)
@@ -97,27 +57,24 @@ def rollback(arguments: argparse.Namespace, context: Context) -> Outcome:
     site = site_of(context, config, arguments.environment or config.environments[-1].name)
     named = arguments.release or arguments.model_version is not None
     to = chosen_release(context, config, arguments).id if named else None
-    return _changed(roll_back(site, to=to, reason=reason))
+    change = roll_back(site, to=to, reason=reason)
+    tell_deployment(context, site, change)
+    return changed(change)
 
 
-def _changed(change: Any, **more: Any) -> Outcome:
-    now = f"release {change.release[:12]}" if change.release else "nothing"
-    lines = [
-        f"{change.model} in {change.environment}: {change.outcome}; serves {now}"
-        + (f" at {change.url}" if change.url else "")
-    ]
-    lines += [
-        (f"  {step.share:>3} %: " if step.share else f"  {step.stage}: ")
-        + step.outcome
-        + (f" until {step.until[:19]}Z: release {change.comparing[:12]}" if step.until else "")
-        + "".join(f"\n         {reason}" for reason in step.reasons)
-        for step in change.steps
-    ]
-    lines += [f"  because: {reason}" for reason in change.reasons]
-    if change.revert is not None:
-        lines.append(f"  Git names what is on hold until pull request {change.revert} is merged")
-    code = RolloutAborted.exit_code if change.outcome == "aborted" else 0
-    return Outcome(value={**change.to_json(), **more}, text="\n".join(lines), code=code)
+def _what_to_promote(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--to", metavar="E", help="the environment")
+    which.add_argument(
+        "--pull-request", type=int, metavar="N",
+        help="what this pull request proposes; one that is no promotion, or that waits for approvals, is no error",
+    )  # fmt: skip
+
+
+def _what_to_reconcile(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--since", metavar="REF", help="all that Git says otherwise than at this commit")
+    which.add_argument("--all", action="store_true", help="every environment of every model")
 
 
 COMMANDS = (
@@ -140,7 +97,7 @@ COMMANDS = (
         run=promote,
         arguments=(
             model_argument,
-            option("--to", required=True, metavar="E", help="the environment"),
+            _what_to_promote,
             release_arguments,
         ),
     ),
@@ -148,7 +105,7 @@ COMMANDS = (
         name="reconcile",
         help="bring environments to what Git says; finishes what a killed command began",
         run=reconcile,
-        arguments=(model_argument, environment_argument),
+        arguments=(model_argument, environment_argument, _what_to_reconcile),
     ),
     Command(
         name="rollback",

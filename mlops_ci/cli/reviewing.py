@@ -34,8 +34,8 @@ def approve(arguments: argparse.Namespace, context: Context) -> Outcome:
     if arguments.pull_request is None:
         return _open_ones(context)
     reviewer = _named(arguments.reviewer or context.actor)
-    pull = context.forge.pull_request(arguments.pull_request)
-    review = context.forge.review(
+    pull = context.local_forge.pull_request(arguments.pull_request)
+    review = context.local_forge.review(
         pull.number, reviewer=reviewer, commit=pull.head, approve=not arguments.request_changes
     )
     return Outcome(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.cli.command import Command, Outcome, model_argument, option, path_option, release_arguments
+from mlops_ci.cli.proposing import dispatch_option
 
 if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
@@ -58,7 +59,8 @@ def retrain(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.cli.watching import retrain_model
 
     data = [context.directory / path for path in arguments.data]
-    return retrain_model(context, context.config(arguments.model), data=data, reason=arguments.reason)
+    config = context.config(arguments.model)
+    return retrain_model(context, config, data=data, reason=arguments.reason, dispatch=arguments.dispatch)
 
 
 COMMANDS = (
@@ -95,6 +97,7 @@ COMMANDS = (
             option("--input", metavar="PATH", help="newer data, or a prediction log (default: data.source)"),
             option("--environment", metavar="E", help="what users sent there, by its prediction logs"),
             option("--actuals", metavar="PATH", help="CSV or Parquet: request_id, row and target of a log's requests"),
+            option("--issue", action="store_true", help="keep an issue on GitHub for as long as there is an alarm"),
             release_arguments,
         ),
     ),
@@ -109,6 +112,7 @@ COMMANDS = (
                 help="a file of newer data to add beside data.source; may be given several times",
             ),
             option("--reason", default="by hand", metavar="TEXT", help="why, for the log and the pull request"),
+            dispatch_option(),
         ),
     ),
 )  # fmt: skip

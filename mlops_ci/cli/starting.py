@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.adapters import templates
-from mlops_ci.cli.command import Command, Outcome, option, path_option
+from mlops_ci.cli.command import ArgumentsAdder, Command, Outcome, option, path_option
+from mlops_ci.core.naming import shown_name
 from mlops_ci.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,16 +20,21 @@ if TYPE_CHECKING:
 
 def init(arguments: argparse.Namespace, context: Context) -> Outcome:
     template = templates.load(arguments.kind)
-    answers = dict(_pair(text) for text in arguments.answer)
+    answers = answers_given(arguments)
     if not arguments.defaults and sys.stdin.isatty():
-        answers = _ask(template, answers)
+        answers = ask(template.questions, answers)
     destination = context.directory / arguments.destination
-    files = templates.render(template, answers, destination)
+    made = templates.render(template, answers, destination)
+    _warn_of_ignored_records(context, destination)
+    kept = f"; yours, and kept as they are: {', '.join(made.kept)}" if made.kept else ""
+    begin = "" if (destination / ".git").exists() else "git init -b main && "
     text = (
-        f"{len(files)} files in {destination}\n\nnext:\n  cd {arguments.destination}\n"
-        "  git init -b main && git add . && git commit -m 'a model to release'\n  mlops-ci ci"
+        f"{len(made.files)} files in {destination}{kept}\n\nnext:\n  cd {shlex.quote(str(arguments.destination))}\n"
+        f"  {begin}git add . && git commit -m 'a model to release'\n  {_first_command(destination)}"
     )
-    value = {"kind": template.kind, "destination": str(destination), "files": files}
+    value = {
+        "kind": template.kind, "destination": str(destination), "files": list(made.files), "kept": list(made.kept),
+    }  # fmt: skip
     return Outcome(value=value, text=text)
 
 
@@ -36,25 +44,56 @@ def demo(arguments: argparse.Namespace, context: Context) -> Outcome:
     return run_demo(context.directory / (arguments.dir or Path("mlops-ci-demo")), context)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, answer = text.partition("=")
-    if not separator:
-        raise ConfigurationError(f"--answer {text}: has no =", fix="write --answer question=answer")
-    return name, answer
+def answers_given(arguments: argparse.Namespace) -> dict[str, str]:
+    """Raises ConfigurationError where an `--answer` is none, or two answer the same question."""
+    answers: dict[str, str] = {}
+    for text in arguments.answer:
+        name, separator, answer = text.partition("=")
+        if not separator:
+            raise ConfigurationError(f"--answer {shown_name(text)}: has no =", fix="write --answer question=answer")
+        if answers.setdefault(name, answer) != answer:
+            raise ConfigurationError(f"--answer {shown_name(name)} is given twice", fix="leave one of them out")
+    return answers
 
 
-def _ask(template: templates.Template, given: dict[str, str]) -> dict[str, str]:
+def ask(questions: Iterable[templates.Question], given: Mapping[str, str]) -> dict[str, str]:
+    """The answers, with what is not given asked on the terminal. Raises ConfigurationError where nobody answers."""
     answers = dict(given)
-    for question in template.questions:
+    for question in questions:
         while question.name not in answers:
             print(f"{question.prompt} [{question.default}]: ", end="", file=sys.stderr, flush=True)
-            answer = sys.stdin.readline().strip() or question.default
+            line = sys.stdin.readline()
+            if not line:
+                raise ConfigurationError("nobody answers", fix="answer by --answer, or take the --defaults")
+            answer = line.strip() or question.default
             problem = question.problem_with(answer)
             if problem is None:
                 answers[question.name] = answer
             else:
                 print(problem, file=sys.stderr)
     return answers
+
+
+def answer_option() -> ArgumentsAdder:
+    return option(
+        "--answer", action="append", default=[], metavar="QUESTION=ANSWER", help="answer one question; may be repeated"
+    )
+
+
+def _warn_of_ignored_records(context: Context, folder: Path) -> None:
+    """What Git ignores is not committed, and without its records a repository cannot be merged with its template."""
+    from mlops_ci.adapters.git import GitRepository
+    from mlops_ci.adapters.template_record import RECORDS
+
+    for name in GitRepository(folder).git("check-ignore", *sorted(RECORDS), check=False).splitlines():
+        context.console.warn(f"Git ignores {name}, which `update` needs: write !{name} into .gitignore")
+
+
+def _first_command(folder: Path) -> str:
+    from mlops_ci.config.loading import declared
+
+    models = sorted(declared(folder))
+    return shlex.join(["mlops-ci", "ci", *(models if len(models) > 1 else [])])
 
 
 COMMANDS = (
@@ -71,10 +110,10 @@ COMMANDS = (
         help="start a repository from a template",
         run=init,
         arguments=(
-            option("kind", metavar="KIND", help="for example tabular-classification"),
-            option("destination", metavar="DEST", type=Path, help="the new folder"),
+            option("kind", metavar="KIND", help=f"one of {', '.join(templates.kinds())}"),
+            option("destination", metavar="DEST", type=Path, help="a new folder, or one of a Git repository"),
             option("--defaults", action="store_true", help="take every default, ask nothing"),
-            option("--answer", action="append", default=[], metavar="QUESTION=ANSWER", help="answer one question"),
+            answer_option(),
         ),
     ),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ci.cli.command import Command, Outcome, model_argument, option
+from mlops_ci.cli.outbox import write_aside, write_evaluations
 from mlops_ci.cli.output import error_outcome, show_error
 from mlops_ci.cli.tracking import track
 from mlops_ci.errors import DataGateError, MlopsError, ModelGateBlocked, ParityError, Problem
@@ -51,9 +52,14 @@ def ci(arguments: argparse.Namespace, context: Context) -> Outcome:
     names = arguments.models or (context.models() if arguments.all else [None])
     if len(names) == 1:
         names = [context.config(names[0]).model]  # without its configuration there is nothing to report on
-    results = [_attempt(context, name) for name in names]
+    write_aside(context, arguments.outbox, limits_only=arguments.limits_only)
+    results = [_attempt(context, name, limits_only=arguments.limits_only) for name in names]
     value: dict[str, Any] = {"models": [result.value for result in results]} if len(names) > 1 else results[0].value
-    written = _write_reports([result.reported() for result in results], context.work / "reports")
+    reported = [result.reported() for result in results]
+    folder = context.directory / arguments.reports if arguments.reports else context.work / "reports"
+    written = _write_reports(reported, folder)
+    if arguments.reports:
+        write_evaluations(reported, folder)
     value = {**value, "report": {"markdown": str(written.markdown), "html": str(written.html)}}
     track(context, [result.evaluation for result in results if result.evaluation], [written.markdown, written.html])
     return Outcome(
@@ -91,11 +97,11 @@ class _Result:
         return {"model": self.value["model"], "failed": self.value["failed"], "data": {"problems": problems}}
 
 
-def _pull_request(context: Context, name: str) -> _Result:
+def _pull_request(context: Context, name: str, *, limits_only: bool) -> _Result:
     """The steps in order. A model that cannot be exported is still judged: its verdict is `parity`."""
     from mlops_ci.cli.judging import ModelRun
 
-    run = ModelRun(context, context.config(name))
+    run = ModelRun(context, context.config(name), limits_only=limits_only)
     result = _Result(value={"model": run.config.model, "failed": None})
     result.add("check", _check(run))
     if result.code:
@@ -106,10 +112,10 @@ def _pull_request(context: Context, name: str) -> _Result:
     return result
 
 
-def _attempt(context: Context, name: str) -> _Result:
+def _attempt(context: Context, name: str, *, limits_only: bool) -> _Result:
     """Like `_pull_request`, but an error of one model keeps no other from being judged."""
     try:
-        return _pull_request(context, name)
+        return _pull_request(context, name, limits_only=limits_only)
     except MlopsError as error:
         show_error(error)
         outcome = error_outcome(error)
@@ -120,6 +126,7 @@ def _attempt(context: Context, name: str) -> _Result:
 def _run(arguments: argparse.Namespace, context: Context) -> ModelRun:
     from mlops_ci.cli.judging import ModelRun
 
+    write_aside(context)
     return ModelRun(context, context.config(arguments.model))
 
 
@@ -206,6 +213,13 @@ COMMANDS = (
         arguments=(
             option("models", nargs="*", metavar="MODEL", help="may be left out where there is only one"),
             option("--all", action="store_true", help="every model of the repository"),
+            option("--outbox", metavar="DIR", help="write there, and only read the store; for `mlops-ci admit`"),
+            option(
+                "--limits-only",
+                action="store_true",
+                help="do not read the store either: judge by the declared limits, without the champion",
+            ),
+            option("--reports", metavar="DIR", help="the report, and the evaluations for `mlops-ci publish-report`"),
         ),
     ),
 )

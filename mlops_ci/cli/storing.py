@@ -106,11 +106,13 @@ def _log(context: Context, store: KeptStore) -> EventLog:
 
 def _anchors(context: Context, log: EventLog) -> Mapping[str, Sequence[Anchor]]:
     """What the repository, where there is one, vouches for of each model that it has files of."""
+    from mlops_ci.adapters.git_history import require_history
     from mlops_ci.core.chain import anchors_in
 
     repository = context.repository_if_any
     if repository is None:
         return {}
+    require_history(repository)
     ours = {file.model for file in _desired(context)} | set(context.models())
     return {
         model: anchors_in(repository.messages_of(f"environments/*/{model}.yaml"), model)

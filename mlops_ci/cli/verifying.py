@@ -24,6 +24,7 @@ def verify(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _in_environment(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.cli.delivery import site_of
+    from mlops_ci.cli.telling import tell_deployment
     from mlops_ci.pipeline.live_verification import reverify
 
     if any(item is not None for item in (arguments.release, arguments.model_version)):
@@ -33,7 +34,10 @@ def _in_environment(arguments: argparse.Namespace, context: Context) -> Outcome:
             "--environment verifies under the load that mlops.yaml declares", fix="use --url, or edit `verification`"
         )
     config = context.config(arguments.model)
-    found = reverify(site_of(context, config, arguments.environment))
+    site = site_of(context, config, arguments.environment)
+    found = reverify(site)
+    if found.change is not None:
+        tell_deployment(context, site, found.change)
     verification, change, release = found.verification, found.change, found.release
     value = {
         "model": config.model,
@@ -119,10 +123,8 @@ def _load(declared: VerificationConfig, arguments: argparse.Namespace) -> Verifi
 
 def _serves_from_files(context: Context, config: ModelConfig, url: str) -> bool:
     """Whether it is the address of an environment whose services run from the release's files, with no image."""
-    from mlops_ci.cli.delivery import site_of
-
-    sites = [site_of(context, config, each.name) for each in config.environments if each.target == "process"]
-    return any(site.url == url for site in sites)
+    places = [each for each in config.environments if each.target == "process"]
+    return any(context.target(place, config.serving).url(place.name, config.model) == url for place in places)
 
 
 def _where(parser: argparse.ArgumentParser) -> None:

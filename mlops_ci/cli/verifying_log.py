@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 def verify_log(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from mlops_ci.adapters.git_history import require_history
     from mlops_ci.adapters.signing_keys import read_public_key
 
     given: Path | None = arguments.public_key
     key = read_public_key(context.directory / given, where="--public-key") if given else None
     models = [arguments.model] if arguments.model else sorted({*context.log.models(), *context.models()})
     repository = context.repository_if_any
+    if repository is not None:
+        require_history(repository)
     problems: list[Problem] = []
     results: list[dict[str, Any]] = []
     lines: list[str] = []

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.adapters.request_log import entries_at, is_log
+from mlops_ci.cli.alarms import publisher_for_issues, tell_alarm
 from mlops_ci.cli.command import Outcome
 from mlops_ci.cli.context import Context
-from mlops_ci.cli.delivery import chosen_release, named_environment
+from mlops_ci.cli.delivery import chosen_release, named_environment, require_kept_store
 from mlops_ci.cli.judging import ModelRun
+from mlops_ci.cli.proposing import PULL_REQUEST_WORKFLOW, propose_files
+from mlops_ci.cli.publishing import require_on_main
 from mlops_ci.cli.watched import log_as_watched, table_as_watched
 from mlops_ci.config.types import ModelConfig
 from mlops_ci.core.records import Release
 from mlops_ci.errors import ConfigurationError
 from mlops_ci.pipeline.monitor import MonitorResult, monitor
-from mlops_ci.pipeline.retrain import retrain_branch, too_soon
+from mlops_ci.pipeline.retrain import retrain_branch, taken_over, too_soon
 
 
 def monitor_model(context: Context, config: ModelConfig, arguments: argparse.Namespace) -> Outcome:
@@ -27,7 +30,10 @@ def monitor_model(context: Context, config: ModelConfig, arguments: argparse.Nam
     Newer data are a table, `data.source` where no other is named; what users sent is in the prediction logs of an
     environment, or in the log that is named in place of a table.
     """
+    require_kept_store(context)
     source, environment = arguments.input, arguments.environment
+    if arguments.issue:
+        publisher_for_issues(context)  # before anybody waits for the answer
     if environment and source:
         raise ConfigurationError("--environment has its own prediction logs", fix="leave out --input")
     place = named_environment(config, environment) if environment else None
@@ -56,6 +62,10 @@ def monitor_model(context: Context, config: ModelConfig, arguments: argparse.Nam
     if result.alarm:
         _record_drift(context, config, release, result, environment)
     notes = (*watched.notes, *result.notes)
+    text = "\n".join(
+        [f"{config.model} version {release.version}: {result.sentence()}", *(f"  {note}" for note in notes)]
+    )
+    issue = tell_alarm(context, release, environment, result) if arguments.issue else None
     value = {
         "model": config.model,
         "release": release.id,
@@ -64,22 +74,33 @@ def monitor_model(context: Context, config: ModelConfig, arguments: argparse.Nam
         "notes": notes,
         "environment": environment,
         "log": watched.log.to_json() if watched.log else None,
+        "issue": issue,
     }
-    text = f"{config.model} version {release.version}: {result.sentence()}"
-    return Outcome(value=value, text="\n".join([text, *(f"  {note}" for note in notes)]))
+    return Outcome(value=value, text=text + (f"\n  {issue}" if issue else ""))
 
 
-def retrain_model(context: Context, config: ModelConfig, *, data: Sequence[Path], reason: str) -> Outcome:
-    """Trains what main says on newer data, in a work tree of its own, and proposes the result with its evidence."""
+def retrain_model(
+    context: Context, config: ModelConfig, *, data: Sequence[Path], reason: str, dispatch: str = PULL_REQUEST_WORKFLOW
+) -> Outcome:
+    """Trains what main says on newer data, in a work tree of its own, and proposes the result with its evidence.
+
+    On GitHub that is what is checked out, which has to be a commit that main has.
+    """
+    require_kept_store(context)
     repository, now = context.repository, context.clock.now()
-    wait = too_soon(context.log.state(config.model), reason=reason, cooldown=config.retrain.cooldown, now=now)
+    if context.on_github:
+        require_on_main(context)
+    onto = repository.commit("HEAD" if context.on_github else repository.main) or ""
+    branch, state = retrain_branch(config.model), context.log.state(config.model)
+    wait = too_soon(state, reason=reason, cooldown=config.retrain.cooldown, now=now)
+    wait = wait or taken_over(state, context.forge.open_pull_request(branch))
     if wait:
         return _nothing(config, wait)
-    branch = retrain_branch(config.model)
     place = config.root.relative_to(context.directory)
-    with repository.checked_out(repository.main) as folder:
+    with repository.checked_out(onto) as folder:
         files = _add_data(folder / place, config, data)
-        run = ModelRun(context.in_directory(folder), context.in_directory(folder).config(config.model))
+        there = context.in_directory(folder)
+        run = ModelRun(there, there.config(config.model), main=context.shared_repository)
         if run.champion is not None and run.champion.lock == run.trained.lock:
             return _nothing(config, "the champion was trained on these very data")
         _ = run.exported
@@ -88,14 +109,17 @@ def retrain_model(context: Context, config: ModelConfig, *, data: Sequence[Path]
         contents = {str(place / path): (folder / place / path).read_bytes() for path in files}
     pull = None
     if contents:
-        message = f"Retrain {config.model}: {reason}"
-        onto = repository.commit(repository.main) or ""
-        repository.commit_files(contents, branch=branch, onto=onto, message=message, replace=True)
-        pull = context.forge.propose(branch=branch, base=repository.main, title=message, body=body)
+        title = f"Retrain {config.model}: {reason}"
+        pull = propose_files(context, contents, branch=branch, onto=onto, title=title, body=body, dispatch=dispatch)
     context.log.record(
         config.model,
         "retrain-opened",
-        {"pull_request": pull.number if pull else None, "reason": reason, "lock": run.trained.lock},
+        {
+            "pull_request": pull.number if pull else None,
+            "reason": reason,
+            "lock": run.trained.lock,
+            "head": pull.head if pull else None,
+        },
         actor=context.actor,
         evidence=[evaluation.digest],
     )
@@ -149,9 +173,9 @@ def _add_data(root: Path, config: ModelConfig, data: Sequence[Path]) -> list[str
 
 
 def _report(evaluation: Any) -> str:
-    from mlops_ci.pipeline.report import render
+    from mlops_ci.pipeline.report import render_comment
 
-    return render([evaluation], title="Retraining").markdown
+    return render_comment([evaluation], title="Retraining")
 
 
 def _nothing(config: ModelConfig, why: str) -> Outcome:

@@ -16,13 +16,15 @@ class Review:
     """What somebody said about the commit that they saw. `time` is ISO 8601, in UTC where it names no zone.
 
     A mere comment, and a review that is not submitted yet, is none. One that was dismissed says so in its own place: it
-    is still its author's word, so that what they said before it does not come to life again.
+    is still its author's word, so that what they said before it does not come to life again. `writes` is whether they
+    may write to the repository: on a forge that is open to the world, anybody can review.
     """
 
     reviewer: str
     commit: str
     verdict: Literal["approved", "changes-requested", "dismissed"]
     time: str
+    writes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,8 @@ class Demand:
     """How many have to approve, and who may. `people` and `owners` hold users (`ada`, `@ada`) and teams (`@acme/ml`).
 
     Where there are `people`, only they may, and where there are `owners` too, one of them at least has to be among
-    those who do. Without `people` it is the owners who may, and without either anybody. `why` says where it comes from.
+    those who do. Without `people` it is the owners who may, and without either anybody who may write to the repository.
+    `why` says where it comes from.
     """
 
     required: int
@@ -167,11 +170,14 @@ def _refusal(
         return f"{who}: {what} at commit {at}, which is not what the pull request shows now"
     if look.endswith("[bot]"):
         return f"{who} is a bot"
-    if look in barred:
-        return f"{who} {barred[look]}"
-    if may is not None and _name(review.reviewer) not in may:
-        return f"{who} is not among those who may approve"
-    return ""
+    return f"{who} {barred[look]}" if look in barred else _outsider(review, may)
+
+
+def _outsider(review: Review, may: Collection[str] | None) -> str:
+    """Why the reviewer is none of those who may approve; empty where they are."""
+    if may is None:
+        return "" if review.writes else f"{one_line(review.reviewer)} may not write to the repository"
+    return "" if _name(review.reviewer) in may else f"{one_line(review.reviewer)} is not among those who may approve"
 
 
 def _moment(review: Review) -> datetime:

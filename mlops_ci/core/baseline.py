@@ -22,11 +22,6 @@ def fit(target: NDArray[Any], signature: Signature) -> dict[str, float]:
     return {f"{PRIOR}{label}": float(np.mean(target == label)) for label in signature.classes}
 
 
-def parameters(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The entries of a candidate's `metrics` that `fit` made."""
-    return {name: value for name, value in metrics.items() if name == MEAN or name.startswith(PRIOR)}
-
-
 def predict(metrics: Mapping[str, float], signature: Signature, rows: int) -> Predictions:
     """The same answer for every row: the training mean, or the share of each class and the label that follows from it.
 

@@ -155,7 +155,8 @@ def _wilson(rate: float, rows: int) -> tuple[float, float]:
     centre = rate + Z_95**2 / (2 * rows)
     half = Z_95 * float(np.sqrt(rate * (1 - rate) / rows + Z_95**2 / (4 * rows**2)))
     scale = 1 + Z_95**2 / rows
-    return (centre - half) / scale, (centre + half) / scale
+    # It holds the rate but for rounding: where that is 0 or 1, one end is the rate itself.
+    return min((centre - half) / scale, rate), max((centre + half) / scale, rate)
 
 
 def _mean_interval(values: FloatArray) -> tuple[float, float]:

@@ -24,7 +24,8 @@ class GateEvidence:
 
     `measures` holds the challenger's metrics on the holdout and its operational measures, `baseline` the dummy model's
     value of the primary metric. `champion` is the release that serves, None where there is none; `champion_problem`
-    why it could not be scored; `primary` the comparison with it. `schema_changes`, `parity_problems` and `leaks`
+    why it could not be scored; `withheld` why nobody was to ask whether there is one, empty where it was asked;
+    `primary` the comparison with it. `schema_changes`, `parity_problems` and `leaks`
     (training rows in the holdout or in a validation set) hold a sentence each, and `looks_used` counts the challengers
     that this holdout has judged up to this one, this one included.
     """
@@ -34,6 +35,7 @@ class GateEvidence:
     baseline: float | None
     champion: str | None
     champion_problem: str
+    withheld: str
     primary: Difference | None
     slices: Sequence[SliceEvidence]
     validation: Sequence[ValidationEvidence]
@@ -203,6 +205,8 @@ def _decide(evidence: GateEvidence, policy: Policy) -> tuple[PrimaryOutcome, Fin
     if not _to_be_compared(evidence):
         why = "there is no champion" if evidence.champion is None else "the champion cannot be scored"
         decision = Finding(verdict="first", text=f"{why}, so there is nothing to compare with")
+        if evidence.withheld:
+            decision = Finding(verdict="not-compared", text=evidence.withheld)
     elif difference is None or lower is None or upper is None:
         decision = Finding(verdict="inconclusive", text="the comparison with the champion is not known")
     else:

@@ -31,6 +31,10 @@ def checked_name(name: str) -> str:
     return name
 
 
+def is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
 def checked_digest(digest: str) -> str:
     """The digest, if it is 64 lower-case hexadecimal digits. Raises ConfigurationError."""
     if not _DIGEST.fullmatch(digest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -59,6 +59,21 @@ def touched(changed: Iterable[str], reaches: Sequence[Reach]) -> dict[str, str]:
             for model in models:
                 found.setdefault(model, path_of)
     return {reach.model: found[reach.model] for reach in reaches if reach.model in found}
+
+
+def desired(changed: Iterable[str], models: Collection[str]) -> list[tuple[str, str]]:
+    """Model and environment of each changed file that says what an environment is to serve, in order.
+
+    >>> desired(["environments/qa/hail.yaml", "environments/qa/gone.yaml", "train.py"], {"hail", "rain"})
+    [('hail', 'qa')]
+    """
+    parts = (path.split("/") for path in changed)
+    found = {
+        (part[2].removesuffix(".yaml"), part[1])
+        for part in parts
+        if len(part) == 3 and part[0] == "environments" and part[2].endswith(".yaml")
+    }
+    return sorted(pair for pair in found if pair[0] in models)
 
 
 def matrix(models: Sequence[str], *, most: int = MOST_JOBS) -> Mapping[str, list[dict[str, str]]]:

@@ -40,6 +40,30 @@ def misfits(value: Any, hint: Any, where: str = "") -> list[str]:
     return []
 
 
+def known_part(value: Any, hint: Any) -> Any:
+    """The value without the fields that its records do not know, however deep; what does not fit stays as it is.
+
+    Records are found where they are declared by themselves, with None, in a list or in an object.
+    """
+    options = [part for part in get_args(hint) if part is not NoneType] if _is_union(hint) else [hint]
+    if len(options) != 1:
+        return value
+    record: Any = options[0]
+    parts = get_args(record)
+    if is_dataclass(record) and isinstance(value, dict):
+        hints = _hints(options[0])
+        return {name: known_part(item, hints[name][0]) for name, item in value.items() if name in hints}
+    if get_origin(record) is tuple and isinstance(value, list):
+        return [known_part(item, parts[0]) for item in value]
+    if get_origin(record) is Mapping and isinstance(value, dict):
+        return {name: known_part(item, parts[1]) for name, item in value.items()}
+    return value
+
+
+def _is_union(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType)
+
+
 @cache
 def fits_plainly(hint: Any) -> Callable[[Any], bool]:
     """A cheap question whose yes means that a value fits the hint, and whose no means nothing.

@@ -51,7 +51,7 @@ SUBJECTS: Mapping[str, Mapping[str, Any]] = {
     "held": {"environment": str, "release": str, "reason": str, "rollback_to?": str},
     "hold-released": {"environment": str, "release": str, "reason": str},
     "drift-detected": {"windows": tuple[Any, ...], "features": Texts, "release": str | None},
-    "retrain-opened": {"pull_request": int | None, "reason": str, "lock?": str | None},
+    "retrain-opened": {"pull_request": int | None, "reason": str, "lock?": str | None, "head?": str | None},
     "waived": {"verdict": str, "reason": str, "approver": str, "expires": str, "lock": str, "findings?": Texts},
 }
 """A key that ends in `?` may be left out. Further keys are allowed, and kept."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
-DECISIONS = ("first", "superior", "non-inferior", "inconclusive", "inferior")
-"""What the comparison with the champion says; the policy names those that ship."""
-SHIPPABLE = frozenset(DECISIONS) - {"inferior"}
+DECISIONS = ("first", "superior", "non-inferior", "inconclusive", "inferior", "not-compared")
+"""What the comparison with the champion says; the policy names those that ship.
+
+`not-compared`: there may be a champion, and it was not asked.
+"""
+SHIPPABLE = frozenset(DECISIONS) - {"inferior", "not-compared"}
 BLOCKING = (
     # the numbers mean nothing
     "leakage",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from mlops_ci.core.approval import ApprovalDecision, Demand, Review, decide, teams_of
 from mlops_ci.core.codeowners import LARGEST, PLACES, Ownership, owners_of
 from mlops_ci.core.naming import one_line
-from mlops_ci.errors import ApprovalError, ConfigurationError, IntegrityError, Problem
+from mlops_ci.errors import ApprovalError, ApprovalMissing, ConfigurationError, IntegrityError, Problem
 from mlops_ci.pipeline.desired_state import changed_by, path_of, read_desired
 from mlops_ci.pipeline.site import Site
 from mlops_ci.ports import PullRequest
@@ -22,7 +22,9 @@ _SHOWN = 10
 
 
 def require_approved(site: Site, pull: PullRequest) -> ApprovalDecision:
-    """Raises ApprovalError with every reason why the pull request may not be merged as it is."""
+    """Raises ApprovalError with every reason why the pull request may not be merged as it is; ApprovalMissing where
+    that is only for want of approvals.
+    """
     surplus = list(_surplus(site, pull))
     if surplus:
         named = [Problem(where="", what=f"it changes {path!r}") for path in surplus[:_SHOWN]]
@@ -35,7 +37,7 @@ def require_approved(site: Site, pull: PullRequest) -> ApprovalDecision:
         )
     decision = approval_of(site, pull)
     if not decision.granted:
-        raise ApprovalError(
+        raise ApprovalMissing(
             f"pull request {pull.number} ({pull.title}) is not approved",
             where=pull.url,
             fix="have somebody who may approve review the commit that it shows now",
@@ -56,7 +58,7 @@ def approval_of(site: Site, pull: PullRequest) -> ApprovalDecision:
             demand,
             head=pull.head,
             author=pull.author,
-            last_pusher=site.forge.last_pusher(pull.number),
+            last_pusher=site.forge.last_pusher(pull.number) if demand.required else "",
             reviews=reviews,
             members={team: site.forge.members(team) for team in teams_of(demand)},
             elsewhere=_elsewhere(site, pull, reviews),

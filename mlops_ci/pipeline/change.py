@@ -9,8 +9,9 @@ from typing import Any, Literal
 from mlops_ci.pipeline.rollout import Step
 
 Result = Literal[
-    "nothing", "unchanged", "restored", "deployed", "promoted", "comparing", "aborted", "rolled-back", "reverting"
-]
+    "nothing", "unchanged", "restored", "deployed", "promoted", "comparing", "aborted", "rolled-back", "reverting",
+    "proposed",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,8 @@ class Change:
     """What became of an environment: `release` serves now, `previous` did, `rejected` was refused or taken back.
 
     `comparing` is the new release that has a part of the traffic while an A/B test goes on. `revert` is the pull
-    request that would put Git right and waits for people, where the forge does not let it be merged without them.
+    request that would put Git right and waits for people, where the forge does not let it be merged without them;
+    `proposed` is the one that would deploy and waits likewise.
     """
 
     model: str
@@ -30,6 +32,7 @@ class Change:
     rejected: str | None = None
     comparing: str | None = None
     revert: int | None = None
+    proposed: int | None = None
     reasons: Sequence[str] = ()
     steps: Sequence[Step] = ()
 

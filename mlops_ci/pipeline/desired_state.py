@@ -76,6 +76,12 @@ def changed_by(repository: Repository, head: str) -> Sequence[str] | None:
     return None if base is None else repository.changed(base, head)
 
 
+def touches_more(repository: Repository, environment: str, model: str, *, head: str) -> bool:
+    """Whether the commit changes, since it left main, another file than the one that names the release, or none."""
+    changed = changed_by(repository, head)
+    return changed is not None and list(changed) != [repository.from_top(path_of(environment, model))]
+
+
 def parse_release(text: str, *, where: str) -> str:
     """The release id in the file's text; empty where the line is there without one."""
     lines = list(_RELEASE.finditer(text))

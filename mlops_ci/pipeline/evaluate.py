@@ -18,17 +18,26 @@ from mlops_ci.core.lock import Lock, differences
 from mlops_ci.core.metric_intervals import TAIL, metric_intervals
 from mlops_ci.core.metrics import metrics_for
 from mlops_ci.core.records import Candidate, Release
+from mlops_ci.core.signature import Signature
 from mlops_ci.core.verdicts import number
+from mlops_ci.errors import IntegrityError
 from mlops_ci.pipeline.answers import Answers, collect_answers
 from mlops_ci.pipeline.answers_archive import encode
-from mlops_ci.pipeline.contenders import performance, score_challenger, score_champion
+from mlops_ci.pipeline.contenders import Champion, performance, score_challenger, score_champion
 from mlops_ci.pipeline.dataset import Dataset, private_columns
 from mlops_ci.pipeline.diagnostics import read_diagnostics
 from mlops_ci.pipeline.evidence import Circumstances, fairness_groups, gate_evidence
+from mlops_ci.pipeline.fairness import GroupMeasures
 from mlops_ci.pipeline.model_card import model_card
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.pipeline.shared_rows import shared_rows
 from mlops_ci.ports import Clock, Console, ModelRuntime
+
+WITHHELD = (
+    "the store was not read (--limits-only), so nobody knows whether it is better than what serves in production; the "
+    "declared limits alone were judged"
+)
+"""Why there is no comparison in a run that may not read the store, such as that of a fork's pull request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +66,18 @@ def evaluate(
     console: Console,
     validation: Mapping[str, Dataset] | None = None,
     data: Mapping[str, Any] | None = None,
+    withheld: str = "",
 ) -> Evaluation:
     """The verdict on the candidate, trained on `training` beside `holdout`; `champion` is what production serves.
 
-    `validation` holds the rows of each validation set, `data` what the data gate found, for the report. A model that
-    cannot be scored is a verdict; a store that fails, or whose bytes are not what they should be, is an error
-    (OutsideError, IntegrityError), so that a bad model is never confused with a bad day of the infrastructure.
+    `validation` holds the rows of each validation set, `data` what the data gate found, for the report; `withheld` says
+    why nobody was to ask for a champion. Of the candidate only the graph counts, and what it answers here and now: what
+    the job that trained it says of itself may be made up.
+
+    A model that cannot be scored is a verdict; a store that fails, or whose bytes are not what they should be, is an
+    error (OutsideError, IntegrityError), so that a bad model is never confused with a bad day of the infrastructure.
     """
+    require_signature(config, candidate, holdout)
     sets, now = validation or {}, clock.now()
     with console.working(f"judging {config.model} on {len(holdout)} rows"):
         ports: dict[str, Any] = {"registry": registry, "runtime": runtime, "clock": clock}
@@ -72,14 +86,13 @@ def evaluate(
         answers = collect_answers(config, candidate.signature, holdout=holdout, validation=sets, new=new, old=old)
         circumstances = Circumstances(
             day=now.date().isoformat(),
-            champion=champion.id if champion else None,
-            champion_problem=old.problem or "; ".join(old.schema_changes) if old else "",
-            schema_changes=old.schema_changes if old else (),
+            **_of_champion(old),
             leaks=_leaks(config, training, holdout, sets),
             parity_problems=new.problems,
-            looks_used=_count_look(config, candidate, registry, now) if champion else 0,
+            looks_used=count_look(config, candidate, registry, now) if champion else 0,
             operational=new.operational,
-            dummy=baseline.parameters(candidate.metrics),
+            dummy=baseline.fit(training.target, candidate.signature),
+            withheld=withheld,
         )
         groups = fairness_groups(answers, config.gate)
         evidence = gate_evidence(answers, circumstances, config.gate, groups)
@@ -88,12 +101,11 @@ def evaluate(
             "model": config.model,
             "time": timestamp(now),
             **judgement.to_json(),
-            **_about(config, candidate, champion, registry),
-            **_measured(config, answers, evidence),
-            "fairness_groups": [measured.to_json() for measured in groups.values()],
+            **_about(candidate, champion, registry, withheld),
+            **_rows(config, training, holdout),
+            **_measured(config, answers, evidence, groups),
             "performance": performance(new, old),
             "parity": new.parity,
-            "card": model_card(config, training=training, holdout=holdout),
             "data": data,
             # what `backtest` judges once more
             "gate": policy_json(config.gate),
@@ -101,6 +113,41 @@ def evaluate(
             "answers": registry.put_blob(encode(answers)),
         }
     return _kept(judgement, json.loads(json.dumps(value)), registry)
+
+
+def _of_champion(old: Champion | None) -> dict[str, Any]:
+    """What the gate has to know of what serves, besides its answers."""
+    if old is None:
+        return {"champion": None, "champion_problem": "", "schema_changes": ()}
+    problem = old.problem or "; ".join(old.schema_changes)
+    return {"champion": old.release.id, "champion_problem": problem, "schema_changes": old.schema_changes}
+
+
+def _rows(config: ModelConfig, training: Dataset, holdout: Dataset) -> dict[str, Any]:
+    """What is said of the rows themselves, counted here."""
+    return {
+        "rows": {"train": len(training), "holdout": len(holdout)},
+        "private": sorted(private_columns(config)),
+        "card": model_card(config, training=training, holdout=holdout),
+    }
+
+
+def require_signature(config: ModelConfig, candidate: Candidate, rows: Dataset) -> None:
+    """Raises IntegrityError where the candidate's signature is not that of these rows.
+
+    The graph is measured as its signature says. One that calls the classes by each other's names would make a bad model
+    look good, and the champion bad.
+    """
+    said = candidate.signature
+    known = tuple(label for label in rows.classes if label in said.classes)
+    due = Signature(task=config.task, inputs=rows.inputs, classes=known)
+    if said != due:
+        raise IntegrityError(
+            f"the candidate of lock {candidate.lock[:12]} has another signature than its data: {said.task} of "
+            f"{len(said.inputs)} columns, classes {list(said.classes)[:10]}, threshold {said.threshold:g}",
+            where=config.model,
+            fix="find out which job made it, and change something that the lock holds so that it is trained anew",
+        )
 
 
 def holdout_identity(config: ModelConfig, lock: Lock) -> str:
@@ -118,7 +165,7 @@ def policy_json(gate: GateConfig) -> dict[str, Any]:
     return {**asdict(gate), "waivers": waivers}
 
 
-def _count_look(config: ModelConfig, candidate: Candidate, registry: Registry, now: datetime) -> int:
+def count_look(config: ModelConfig, candidate: Candidate, registry: Registry, now: datetime) -> int:
     """How many challengers this holdout has judged up to this one. Without a champion nobody is judged by it.
 
     Each is told its number when it comes first, so that it spends the same alpha whenever it is judged again. Of those
@@ -145,20 +192,19 @@ def _leaks(
     )
 
 
-def _about(config: ModelConfig, candidate: Candidate, champion: Release | None, registry: Registry) -> dict[str, Any]:
+def _about(candidate: Candidate, champion: Release | None, registry: Registry, withheld: str) -> dict[str, Any]:
     """Who was judged, and what is known of it already."""
     return {
         "lock": candidate.lock,
         "commit": candidate.commit,
         "task": candidate.signature.task,
-        "rows": dict(candidate.rows),
         "seconds": candidate.seconds,
+        "withheld": withheld,
         "champion_release": champion.id if champion else None,
         "champion_version": champion.version if champion else None,
         "training_metrics": {name: item for name, item in candidate.metrics.items() if name.startswith("train.")},
         "changes": _changes(candidate, champion, registry),
         "diagnostics": read_diagnostics(candidate, registry),
-        "private": sorted(private_columns(config)),
     }
 
 
@@ -170,12 +216,15 @@ def _changes(candidate: Candidate, champion: Release | None, registry: Registry)
     return differences(before, Lock.from_json(registry.get_json(candidate.lock_record)))
 
 
-def _measured(config: ModelConfig, answers: Answers, evidence: GateEvidence) -> dict[str, Any]:
+def _measured(
+    config: ModelConfig, answers: Answers, evidence: GateEvidence, groups: Mapping[str, GroupMeasures]
+) -> dict[str, Any]:
     """The numbers of both models on the holdout, and what is drawn of them."""
     return {
         "metrics": _metrics(config, answers, evidence),
         "measures": {name: number(item) for name, item in evidence.measures.items()},
         "curves": _curves(answers),
+        "fairness_groups": [measured.to_json() for measured in groups.values()],
     }
 
 

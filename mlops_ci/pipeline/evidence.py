@@ -42,6 +42,7 @@ class Circumstances:
     looks_used: int
     operational: Mapping[str, float]
     dummy: Mapping[str, float]
+    withheld: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -74,6 +75,7 @@ def gate_evidence(
         baseline=compute(metric, holdout.truth, dummy, signature) if metric in known else None,
         champion=circumstances.champion,
         champion_problem=circumstances.champion_problem,
+        withheld=circumstances.withheld,
         primary=_primary(holdout, gate, signature),
         slices=_slices(holdout, gate, signature),
         validation=_validation(answers, gate),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,18 +13,26 @@ from mlops_ci.errors import ConfigurationError, Problem
 from mlops_ci.ports import DataFiles, Installation, UserCode
 
 
-def compute_lock(config: ModelConfig, data: DataFiles, user_code: UserCode, installed: Installation) -> Lock:
+def compute_lock(
+    config: ModelConfig,
+    data: DataFiles,
+    user_code: UserCode,
+    installed: Installation,
+    *,
+    imports: Collection[str] | None = None,
+) -> Lock:
     """The digests of all that a training of this model would read now.
 
     The gate, the environments and the data's schema are not part of it: to change them trains nothing again.
-    Raises DataGateError where there are no data.
+    `imports` are taken to be what the code imports, which is then only hashed and not even parsed. Raises
+    DataGateError where there are no data.
     """
     return Lock(
         model=config.model,
         code=dict(user_code.digests(config.root, config.shared)),
         data=dict(data.digests(config.data.source, config.root)),
         params=training_params(config),
-        environment=dict(installed.environment(user_code.imports(config.root))),
+        environment=dict(installed.environment(user_code.imports(config.root) if imports is None else imports)),
         toolkit=mlops_ci.__version__,
     )
 

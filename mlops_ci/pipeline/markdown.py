@@ -14,8 +14,8 @@ UNDERSCORE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 # GitHub turns these into mentions, references and links after Markdown is read, so that no backslash keeps it from
 # it; a zero-width space does.
 LINKING = re.compile(r"(@|#|://|www(?=\.)|\bGH(?=-)|mailto(?=:)|xmpp(?=:))", re.IGNORECASE)
-# At the beginning of a line these would make a list, a heading or a rule.
-BLOCK = re.compile(r"^(?:([-+=])(?=[-+=\s]|$)|(\d+)(?=[.)](?:\s|$)))")
+# At the beginning of a line these would make a list, a heading or a rule; or a command to a bot that reads comments.
+BLOCK = re.compile(r"^(?:([-+=](?=[-+=\s]|$)|/(?=\w))|(\d+)(?=[.)](?:\s|$)))")
 ENTITY = re.compile(r"&(?=[#0-9A-Za-z]+;)")
 
 

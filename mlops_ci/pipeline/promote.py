@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.core.records import Release
+from mlops_ci.errors import ApprovalError, ApprovalMissing
 from mlops_ci.pipeline.admission import require_open, require_soaked
 from mlops_ci.pipeline.approvals import require_approved
 from mlops_ci.pipeline.change import Change
@@ -45,4 +46,9 @@ def _merge(site: Site, release: Release, pull: PullRequest) -> None:
         commit=pull.head,
     )
     message = site.vouched(f"Merge pull request {pull.number}: {pull.title}")
-    site.forge.merge(pull.number, head=pull.head, message=message)
+    try:
+        site.forge.merge(pull.number, head=pull.head, message=message)
+    except ApprovalError as error:  # the forge has rules of its own
+        raise ApprovalMissing(
+            error.what, where=error.where or pull.url, fix=error.fix or "run the command again once it may be merged"
+        ) from error

@@ -25,6 +25,16 @@ def promotion_branch(environment: str, model: str) -> str:
     return f"{PROMOTIONS}{environment}/{model}"
 
 
+def promotion_of(branch: str) -> tuple[str, str] | None:
+    """The environment and the model whose promotions come from the branch; None where it is no such branch.
+
+    >>> promotion_of("mlops-ci/promote/production/tides"), promotion_of("mallory:mlops-ci/promote/production/tides")
+    (('production', 'tides'), None)
+    """
+    environment, _, model = branch.removeprefix(PROMOTIONS).partition("/")
+    return (environment, model) if branch.startswith(PROMOTIONS) and environment and model else None
+
+
 def open_promotion(site: Site, release: Release) -> PullRequest | None:
     """The pull request that proposes the release for the site; None where the main branch names it already.
 

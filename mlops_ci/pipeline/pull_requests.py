@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from mlops_ci.core.state import obstacles
 from mlops_ci.errors import MlopsError
+from mlops_ci.pipeline.deploy_proposal import DEPLOYMENTS
 from mlops_ci.pipeline.desired_state import named_at
 from mlops_ci.pipeline.proposals import PROMOTIONS, close_promotion
 from mlops_ci.pipeline.revert import REVERTS
@@ -30,7 +31,8 @@ def closing_the_pointless(site: Site) -> Iterator[list[PullRequest]]:
 
 
 def close_pointless(site: Site) -> list[PullRequest]:
-    """Closes the model's promotions, to whatever environment, that must not be merged, and reverts that are not needed.
+    """Closes the model's promotions, to whatever environment, that must not be merged, and the deployments and reverts
+    that are not needed.
 
     What is open for releases that may go on stays as it is.
     """
@@ -44,12 +46,13 @@ def close_pointless(site: Site) -> list[PullRequest]:
         if reason:
             close_promotion(site, environment, pull, release=release, reason=reason)
             closed.append(pull)
-    for pull in site.forge.open_pull_requests(REVERTS):
-        environment, _, model = pull.branch.removeprefix(REVERTS).partition("/")
-        reason = _pointless_revert(site, environment) if model == site.model else ""
-        if reason:
-            site.forge.close(pull.number, comment=f"Closed by mlops-ci: {reason}.")
-            closed.append(pull)
+    for prefix, pointless in ((REVERTS, _pointless_revert), (DEPLOYMENTS, _pointless_deployment)):
+        for pull in site.forge.open_pull_requests(prefix):
+            environment, _, model = pull.branch.removeprefix(prefix).partition("/")
+            reason = pointless(site, environment, pull) if model == site.model else ""
+            if reason:
+                site.forge.close(pull.number, comment=f"Closed by mlops-ci: {reason}.")
+                closed.append(pull)
     return closed
 
 
@@ -73,7 +76,19 @@ def _pointless_promotion(site: Site, environment: str, release: str) -> str:
     return "; ".join(obstacles(site.model_state(), before=comes_after, environment=environment, release=release))
 
 
-def _pointless_revert(site: Site, environment: str) -> str:
+def _pointless_deployment(site: Site, environment: str, pull: PullRequest) -> str:
+    if environment not in site.chain:
+        return f"mlops.yaml has no environment {environment} any more"
+    if before(site.chain, environment) is not None:
+        return f"{environment} is not the first environment any more"
+    release = named_at(site.repository, environment, site.model, pull.head)
+    if release and release == named_at(site.repository, environment, site.model, site.repository.main):
+        return f"{site.repository.main} names release {release[:12]} already"
+    place = site.model_state().environments.get(environment)
+    return f"release {release[:12]} is on hold in {environment}" if place and release in place.holds else ""
+
+
+def _pointless_revert(site: Site, environment: str, _pull: PullRequest) -> str:
     if environment not in site.chain:
         return f"mlops.yaml has no environment {environment} any more"
     named = named_at(site.repository, environment, site.model, site.repository.main)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops_ci.core.predictions import Predictions
+from mlops_ci.core.signature import Signature
 from mlops_ci.errors import IntegrityError
 
 PARTS = ("labels", "probabilities", "values")
@@ -38,6 +40,49 @@ def decode(data: bytes) -> Predictions:
     if labels is not None and labels.dtype.kind == "U":
         arrays["labels"] = labels.astype(object)
     return Predictions(**arrays)
+
+
+def implausible(data: bytes, signature: Signature, rows: int) -> str:
+    """Why bytes of an untrusted job are not the answers of such a model for so many rows; empty where they may be.
+
+    To be asked before `decode`. An archive that is packed, or an array whose header promises more than there is, could
+    fill the memory, so neither is opened. (What the numbers are is found where the model is judged.)
+    """
+    wanted = {"values"} if signature.task == "regression" else {"labels", "probabilities"}
+    shapes = {"values": (rows,), "labels": (rows,), "probabilities": (rows, len(signature.classes))}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if sorted(member.filename for member in members) != sorted(f"{name}.npy" for name in wanted):
+                return f"it holds {len(members)} arrays, which are not {' and '.join(sorted(wanted))}"
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                return "it is packed"
+            for member in members:
+                with archive.open(member) as stream:
+                    if why := _implausible_array(stream, member.file_size, shapes[member.filename[:-4]]):
+                        return why
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OverflowError,
+    ) as error:
+        return f"it is no archive of arrays ({type(error).__name__})"
+    return ""
+
+
+def _implausible_array(stream: IO[bytes], size: int, shape: tuple[int, ...]) -> str:
+    if np.lib.format.read_magic(stream) != (1, 0):
+        return "an array is in a format that it is never written in"
+    found, _, kind = np.lib.format.read_array_header_1_0(stream)
+    if found != shape or kind.kind not in "iufU":
+        return f"an array is {kind} {list(found)}, and {list(shape)} were due"
+    if stream.tell() + math.prod(shape) * kind.itemsize != size:
+        return "an array is cut off, or longer than it says"
+    return ""
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:

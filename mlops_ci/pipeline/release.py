@@ -12,7 +12,8 @@ from mlops_ci.core.state import ModelState
 from mlops_ci.errors import ParityError, RolloutAborted
 from mlops_ci.pipeline.admission import require_admitted, require_open
 from mlops_ci.pipeline.change import Change
-from mlops_ci.pipeline.desired_state import commit_desired, read_desired
+from mlops_ci.pipeline.deploy_proposal import name_in_git
+from mlops_ci.pipeline.desired_state import read_desired
 from mlops_ci.pipeline.event_log import EventLog, NewEvent
 from mlops_ci.pipeline.golden import GoldenRows
 from mlops_ci.pipeline.packaging import Packaging
@@ -21,13 +22,16 @@ from mlops_ci.pipeline.reconcile import settle_on
 from mlops_ci.pipeline.registry import Registry
 from mlops_ci.pipeline.rollback import finish_rollback
 from mlops_ci.pipeline.site import Site
+from mlops_ci.ports import PullRequest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
     """What is known of a candidate when it becomes a version; `waived` is what it was let through for.
 
-    `card` is what its service will tell people (see `pipeline.served_card`); None leaves the file out.
+    `profile` is the digest of the profile of its training rows, made where it is registered; None takes the one that
+    its training made. `card` is what its service will tell people (see `pipeline.served_card`); None leaves the file
+    out.
     """
 
     candidate: Candidate
@@ -36,6 +40,7 @@ class Registration:
     golden: GoldenRows
     evidence: Mapping[str, str]
     waived: Sequence[Waived] = ()
+    profile: str | None = None
     card: Mapping[str, Any] | None = None
 
 
@@ -106,7 +111,7 @@ def _draft(registration: Registration, version: Version, registry: Registry) -> 
             **registration.evidence,
             "golden": registry.put_json(registration.golden.to_json()),
             "lock": candidate.lock_record,
-            "profile": candidate.profile,
+            "profile": registration.profile or candidate.profile,
         },
     )
 
@@ -170,6 +175,8 @@ def _record_waivers(
 def deploy(site: Site, release: Release) -> Change:
     """Makes Git name the release for the site, and the site serve it; it is verified there at its live address.
 
+    Where people have to merge that first, it is `proposed` and nothing else happens.
+
     Raises ApprovalError where it is on hold or the site takes none now, RolloutAborted where it does not start well,
     VerificationError where it does not answer well, and OutsideError where another command is at work
     there or Git changed meanwhile.
@@ -180,11 +187,9 @@ def deploy(site: Site, release: Release) -> Change:
         desired = read_desired(site.repository, site.name, site.model)
         if desired is None or desired.release != release.id:
             require_open(site)
-            commit_desired(
-                site.repository, environment=site.name, model=site.model, release=release.id, version=release.version,
-                branch=site.repository.main,
-                message=site.vouched(f"Deploy {site.model} version {release.version} to {site.name}"),
-            )  # fmt: skip
+            pull = name_in_git(site, release)
+            if pull is not None:
+                return _proposed(site, pull)
         change = settle_on(site, release)
     if change.release != release.id:
         raise RolloutAborted(
@@ -193,3 +198,14 @@ def deploy(site: Site, release: Release) -> Change:
             f"--environment {site.name} --release {release.id[:12]} --reason ...",
         )
     return change
+
+
+def _proposed(site: Site, pull: PullRequest) -> Change:
+    state = site.state()
+    serving = state.release if state else None
+    return Change(
+        model=site.model, environment=site.name, release=serving, previous=serving, outcome="proposed",
+        url=site.url if serving else None, proposed=pull.number,
+        reasons=(f"people have to merge pull request {pull.number}" if pull.state == "open"
+                 else f"people closed pull request {pull.number}",),
+    )  # fmt: skip

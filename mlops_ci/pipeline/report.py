@@ -11,7 +11,7 @@ from mlops_ci.pipeline.evaluation_view import Evaluation, View
 from mlops_ci.pipeline.page import template
 from mlops_ci.pipeline.story import render_story
 
-__all__ = ["COMMENT_LIMIT", "Report", "render", "render_story"]
+__all__ = ["COMMENT_LIMIT", "Report", "render", "render_comment", "render_story"]
 COMMENT_LIMIT = 60_000
 """GitHub takes 65,536 characters; the rest is for what whoever posts the comment puts around it."""
 PLOTTED_MODELS = 30
@@ -34,9 +34,23 @@ def render(evaluations: Iterable[Evaluation], *, title: str, limit: int = COMMEN
     that says how much and that it is in the page. All text of others is shown as text, whatever it holds; values of
     columns that `private` lists are not shown.
     """
-    ranked = enumerate(sorted(evaluations, key=_urgency), start=1)
-    views = [View.of(evaluation, number=number) for number, evaluation in ranked]
+    views = _ranked(evaluations)
     return Report(markdown=_fitting(views, title, limit), html=_page(views, title))
+
+
+def render_comment(evaluations: Iterable[Evaluation], *, title: str, limit: int = COMMENT_LIMIT) -> str:
+    """The report's Markdown alone: no plot has to be drawn for it."""
+    return _fitting(_ranked(evaluations), title, limit)
+
+
+def _ranked(evaluations: Iterable[Evaluation]) -> list[View]:
+    """Those that need attention first."""
+    ranked = enumerate(sorted(evaluations, key=_urgency), start=1)
+    return [View.of(evaluation, number=number) for number, evaluation in ranked]
+
+
+def _caution(views: Sequence[View]) -> str:
+    return wording.caution([view.evaluation for view in views])
 
 
 def sections(views: Sequence[View]) -> list[tuple[View, list[Any]]]:
@@ -51,7 +65,11 @@ def sections(views: Sequence[View]) -> list[tuple[View, list[Any]]]:
 
 def _page(views: Sequence[View], title: str) -> str:
     return template("report.html.jinja").render(
-        title=title, summary=_summary(views), sections=sections(views), plotted=PLOTTED_MODELS
+        title=title,
+        caution=_caution(views),
+        summary=_summary(views),
+        sections=sections(views),
+        plotted=PLOTTED_MODELS,
     )
 
 
@@ -62,6 +80,7 @@ def _fitting(views: Sequence[View], title: str, limit: int) -> str:
     def text(rows: int, details: int) -> str:
         return page.render(
             title=title,
+            caution=_caution(views),
             summary=_summary(views),
             views=views,
             rows=rows,
@@ -95,6 +114,7 @@ def _summary(views: Sequence[View]) -> str:
     endings = {
         "May ship": ("may ship", "may ship"),
         "Champion stays": ("keeps what serves in production", "keep what serves in production"),
+        "Not compared": ("was not compared with what serves", "were not compared with what serves"),
         "Blocked": ("is blocked", "are blocked"),
         "Failed": ("could not be judged", "could not be judged"),
     }

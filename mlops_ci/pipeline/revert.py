@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlops_ci.errors import ApprovalError, ConfigurationError, OutsideError
-from mlops_ci.pipeline.desired_state import ATTEMPTS, changed_by, commit_desired, path_of, proposes, read_desired
+from mlops_ci.pipeline.desired_state import ATTEMPTS, commit_desired, proposes, read_desired, touches_more
 from mlops_ci.pipeline.markdown import escaped, visible
 from mlops_ci.pipeline.site import Site
 from mlops_ci.ports import PullRequest
@@ -69,17 +69,11 @@ def needs_revert(site: Site) -> bool:
 def waiting_revert(site: Site, good: str | None) -> PullRequest | None:
     """The pull request that would put Git right: open, or closed by people, who want Git to stay as it is."""
     pull = site.forge.latest_pull_request(revert_branch(site.name, site.model))
-    if pull is None or pull.state == "merged":
+    if pull is None or pull.state == "merged" or (pull.state == "closed" and not pull.closed_by):
         return None
     right = proposes(site.repository, site.name, site.model, good, head=pull.head)
-    return pull if right and not _surplus(site, pull) else None
-
-
-def _surplus(site: Site, pull: PullRequest) -> bool:
-    """Whether the pull request changes more than the one file: nobody was asked for that, and it is not merged."""
-    changed = changed_by(site.repository, pull.head)
-    own = site.repository.from_top(path_of(site.name, site.model))
-    return changed is not None and list(changed) != [own]
+    # Nobody was asked for what else it may change by now, so it is not merged.
+    return pull if right and not touches_more(site.repository, site.name, site.model, head=pull.head) else None
 
 
 def _propose(site: Site, good: str | None, reason: str) -> PullRequest:

@@ -33,7 +33,7 @@ def served_card(config: ModelConfig, candidate: Candidate, evaluation: Evaluatio
         "task": candidate.signature.task,
         "lock": candidate.lock,
         "verdict": evaluation["verdict"],
-        "rows": dict(candidate.rows),
+        "rows": dict(evaluation.get("rows") or candidate.rows),
         "card": dict(evaluation.get("card") or {}),
         "metrics": list(_metrics(evaluation)),
         "slices": list(_slices(evaluation, private)),

@@ -10,6 +10,7 @@ from mlops_ci.core.calendar import closed
 from mlops_ci.core.state import EnvironmentState, ModelState
 from mlops_ci.errors import ConfigurationError, IntegrityError
 from mlops_ci.pipeline.approvals import approval_of, demand_of
+from mlops_ci.pipeline.deploy_proposal import deploy_branch
 from mlops_ci.pipeline.desired_state import named_at, read_desired
 from mlops_ci.pipeline.proposals import promotion_branch
 from mlops_ci.pipeline.revert import needs_revert, revert_branch
@@ -19,7 +20,9 @@ from mlops_ci.ports import PullRequest
 
 @dataclass(frozen=True, kw_only=True)
 class OpenPromotion:
-    """The pull request that proposes `release`: who has approved it so that it counts, and what is still missing."""
+    """The pull request that proposes `release`, or that would deploy it where nobody may push to main: who has approved
+    it so that it counts, and what is still missing.
+    """
 
     pull_request: int
     title: str
@@ -144,7 +147,8 @@ def _rollout(state: ModelState, place: EnvironmentState | None, wanted: str | No
 
 
 def _promotion(site: Site, state: ModelState) -> OpenPromotion | None:
-    pull = site.forge.open_pull_request(promotion_branch(site.name, site.model)) if site.before else None
+    branch_of = promotion_branch if site.before else deploy_branch
+    pull = site.forge.open_pull_request(branch_of(site.name, site.model))
     if pull is None:
         return None
     release = named_at(site.repository, site.name, site.model, pull.head) or None

@@ -43,19 +43,19 @@ def leaking_features(dataset: Dataset, config: ModelConfig) -> tuple[list[Proble
         return [], []
     target = _target(rows, config)
     declared = {column.name: column for column in config.data.schema.columns} if config.data.schema else {}
-    problems, warnings = [], []
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
     for column in rows.inputs:
         found = target.predicted_by(rows.columns[column.name], column.kind)
         if found.value < SUSPICIOUS:
             continue
         reason = declared[column.name].allow.get("target-leakage") if column.name in declared else None
-        if found.value >= LEAKS and reason is None:
-            problems.append(_problem(column.name, found, config, "almost perfectly", len(rows)))
-        elif found.value >= LEAKS:
-            allowed = _problem(column.name, found, config, "almost perfectly", len(rows))
-            warnings.append(replace(allowed, what=f"{allowed.what}; allowed because: {reason}", fix=""))
+        how = "almost perfectly" if found.value >= LEAKS else "very well"
+        problem = _problem(column.name, found, config, how, len(rows))
+        if reason is not None:
+            warnings.append(replace(problem, what=f"{problem.what}; allowed because: {reason}", fix=""))
         else:
-            warnings.append(_problem(column.name, found, config, "very well", len(rows)))
+            (problems if found.value >= LEAKS else warnings).append(problem)
     return problems, warnings
 
 

@@ -151,6 +151,11 @@ def train(
     return _result(kept, registry, cached=False)
 
 
+def training_profile(config: ModelConfig, rows: Dataset) -> dict[str, Any]:
+    """What later data are compared with, to see whether they have moved away from the training rows."""
+    return drift.profile(rows.columns, rows.inputs, times=rows.times, window=config.monitor.window)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Learned:
     """All that was to be had from the native model, which is gone by now."""
@@ -222,9 +227,7 @@ def _candidate(
         reference=registry.put_blob(reference.encode(fitted.answers)),
         probes=None if probes is None else registry.put_json(probes.to_json()),
         holdout=row_digest(holdout),
-        profile=registry.put_json(
-            drift.profile(rows.columns, rows.inputs, times=rows.times, window=config.monitor.window)
-        ),
+        profile=registry.put_json(training_profile(config, rows)),
         metrics=_metrics(fitted.signature, rows, *answered, console),
         rows={"train": len(rows), "holdout": len(holdout)},
         commit="",

@@ -91,6 +91,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "error": "See the message; where an outside system failed, run it again.",
     "inferior": "Nothing has to be done: production keeps what it has. Close the pull request, or improve the model.",
     "inconclusive": "Production keeps what it has. Judge it on more holdout rows, or look for a larger improvement.",
+    "not-compared": "Nothing has to be done: whoever merges it has it judged in full, beside what serves, at release.",
     "non-inferior": "Production keeps what it has, because the policy asks for a better model, not an equal one.",
 }
 
@@ -122,8 +123,16 @@ def sentence(evaluation: Mapping[str, Any]) -> str:
         f"(at least {lower}). {end}",
         "inconclusive": f"Too close to call: {effect} (between {lower} and {upper}). {_more_rows(primary)}{end}",
         "inferior": f"Worse than what serves in production: {effect} (at best {upper}). {end}",
+        "not-compared": f"It keeps the declared limits, and was not compared with what serves in production: {effect} "
+        f"on {count(primary['rows'])} holdout rows. {end}",
     }
     return words.get(verdict, f"{verdict}: {effect} (margin {margin}). {end}")
+
+
+def caution(evaluations: Sequence[Mapping[str, Any]]) -> str:
+    """What has to be said before any number: that, and why, models were judged without their champions."""
+    reasons = {str(one["withheld"]) for one in evaluations if one.get("withheld")}
+    return f"Judged without the champion: {'; '.join(sorted(reasons))}." if reasons else ""
 
 
 def failed(evaluation: Mapping[str, Any]) -> str:
@@ -142,7 +151,9 @@ def label(evaluation: Mapping[str, Any]) -> str:
         return "Failed"
     if evaluation["ships"]:
         return "May ship"
-    return "Blocked" if evaluation["verdict"] in BLOCKING else "Champion stays"
+    if evaluation["verdict"] in BLOCKING:
+        return "Blocked"
+    return "Not compared" if evaluation["verdict"] == "not-compared" else "Champion stays"
 
 
 def tone(evaluation: Mapping[str, Any]) -> str:

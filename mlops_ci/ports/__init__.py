@@ -15,6 +15,7 @@ from mlops_ci.ports.delivery import (
 )
 from mlops_ci.ports.images import BaseImage, ImageEngine, ImageFacts, ImageParts, LayerFile
 from mlops_ci.ports.machine import Clock, Console, Entry, KeptStore, ObjectStore
+from mlops_ci.ports.publishing import Annotation, Order, Publisher
 from mlops_ci.ports.signing import PublicKey, Signer
 from mlops_ci.ports.training import (
     Conformal,
@@ -32,6 +33,7 @@ from mlops_ci.ports.training import (
 
 __all__ = [
     "PROBE",
+    "Annotation",
     "Answer",
     "BaseImage",
     "BatchFiles",
@@ -58,7 +60,9 @@ __all__ = [
     "LoadedModel",
     "ModelRuntime",
     "ObjectStore",
+    "Order",
     "PublicKey",
+    "Publisher",
     "PullRequest",
     "RecentRequests",
     "Reply",

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PullRequest:
-    """A proposal to merge `branch` into `base`; `head` is the commit it shows now."""
+    """A proposal to merge `branch` into `base`; `head` is the commit it shows now.
+
+    A branch of somebody else's copy of the repository is called `owner:branch`, so it is never taken for one of ours.
+    `closed_by` is who closed it unmerged; empty where it was mlops-ci itself, or another bot.
+    """
 
     number: int
     title: str
@@ -32,6 +36,7 @@ class PullRequest:
     state: Literal["open", "merged", "closed"]
     url: str
     merge_commit: str = ""
+    closed_by: str = ""
 
 
 class Forge(Protocol):
@@ -47,6 +52,12 @@ class Forge(Protocol):
 
     def latest_pull_request(self, branch: str) -> PullRequest | None:
         """The newest one of the branch, whatever became of it."""
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Raises NotFoundError where there is none of that number."""
+
+    def pull_request_of(self, commit: str, branch: str, owner: str) -> PullRequest | None:
+        """The open one that shows exactly this commit of the branch in the repository of that owner, maybe a fork."""
 
     def reviews(self, number: int) -> Sequence[Review]:
         """In the order in which they were given."""
@@ -96,7 +107,7 @@ class Repository(Protocol):
 
     def commit_files(
         self,
-        files: Mapping[str, bytes],
+        files: Mapping[str, bytes | None],
         *,
         branch: str,
         onto: str,
@@ -106,6 +117,7 @@ class Repository(Protocol):
     ) -> str:
         """Commits the files onto commit `onto` and moves `branch` there, made new where there is none.
 
+        A file that is None is taken away.
         The work tree follows if it shows that branch. Raises OutsideError where the branch shows another commit than
         `onto` (unless it is to be replaced), ConfigurationError where the files have changes that are not committed.
         """

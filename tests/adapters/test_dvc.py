@@ -209,3 +209,25 @@ def test_a_pointer_that_stands_elsewhere_than_its_data(tmp_path: Path) -> None:
     team.write("one.dvc", f"wdir: data\nouts:\n- md5: {md5(FIRST)}\n  hash: md5\n  path: one.csv\n".encode())
     team.check_out()
     assert list(LocalDataFiles().digests("one.dvc", team.root)) == ["data/one.csv"]
+
+
+def test_where_the_checkout_is_not_trusted_it_does_not_say_who_gets_our_credentials(
+    tmp_path: Path, server: s3.S3Server
+) -> None:
+    """Its `.dvc/config` names a server, which would get requests that are signed with them, and the session's token."""
+    team, url = Team(tmp_path / "team"), server.new_bucket()
+    store = open_store(f"{url}/dvc", options=server.options)
+    for digest, content in team.objects.items():
+        store.create(key(digest), content)
+
+    def remote(endpoint: str) -> None:
+        settings = f"    url = {url}/dvc\n    endpointurl = {endpoint}\n"
+        team.write(".dvc/config", f"[core]\n    remote = s\n['remote \"s\"']\n{settings}".encode())
+
+    careful = LocalDataFiles(server.options, own_endpoints=False)
+    remote("http://127.0.0.1:9")
+    with pytest.raises(DataGateError, match="not asked with this job's credentials"):
+        careful.digests("data/one.csv.dvc", team.root)
+    # the same server that whoever gives the credentials has named
+    remote(server.endpoint)
+    assert list(careful.digests("data/one.csv.dvc", team.root)) == ["data/one.csv"]

@@ -7,7 +7,8 @@ import pytest
 
 from mlops_ci import __version__
 from mlops_ci.adapters import templates
-from mlops_ci.adapters.templates import ANSWERS_FILE, Question, Template
+from mlops_ci.adapters.template_record import ANSWERS_FILE, PRISTINE_FILE
+from mlops_ci.adapters.templates import Question, Template
 from mlops_ci.errors import ConfigurationError
 
 
@@ -39,9 +40,9 @@ def names(folder: Path) -> set[str]:
 def test_marks_are_replaced_and_those_of_github_are_not(template: Template, tmp_path: Path) -> None:
     written = templates.render(template, {"model": "tides"}, tmp_path / "new")
 
-    assert set(written) == names(tmp_path / "new")
+    assert set(written.files) == names(tmp_path / "new")
     assert names(tmp_path / "new") == {
-        "README.md", ".github/workflow.yml", "plain.md", "empty/.gitkeep", ANSWERS_FILE,
+        "README.md", ".github/workflow.yml", "plain.md", "empty/.gitkeep", ANSWERS_FILE, PRISTINE_FILE,
     }  # fmt: skip
     assert (tmp_path / "new" / "README.md").read_text() == "# tides\n\nby @acme/ml\n"
     assert (tmp_path / "new" / ".github" / "workflow.yml").read_text() == "${{ github.ref }} of {{ nothing }}: tides\n"
@@ -69,7 +70,7 @@ def test_a_folder_that_holds_something_is_refused(template: Template, tmp_path: 
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
 
-    with pytest.raises(ConfigurationError, match=r"is not empty: thesis\.tex"):
+    with pytest.raises(ConfigurationError, match=r"is not empty, and no Git repository: thesis\.tex"):
         templates.render(template, {}, tmp_path / "mine")
     assert names(tmp_path / "mine") == {"thesis.tex"}
 
@@ -104,16 +105,16 @@ def test_whoever_may_read_a_new_folder_may_read_this_one(template: Template, tmp
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_what_is_cut_off_leaves_nothing(template: Template, tmp_path: Path, error: type[BaseException]) -> None:
+def test_what_is_cut_off_while_it_is_rendered_leaves_nothing(
+    template: Template, tmp_path: Path, error: type[BaseException]
+) -> None:
     class Cut(str):
-        """An answer that fails while the template is rendered, after some files were."""
-
         def __str__(self) -> str:
             raise error
 
     with pytest.raises(error):
         templates.render(template, {"model": Cut("tides")}, tmp_path / "deep" / "new")
-    assert list((tmp_path / "deep").iterdir()) == []
+    assert not (tmp_path / "deep").exists()
 
 
 def test_a_mark_without_an_answer_is_an_error_and_no_gap(template: Template, tmp_path: Path) -> None:

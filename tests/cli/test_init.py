@@ -32,9 +32,9 @@ def test_a_new_folder_can_be_checked_at_once(place: Repository) -> None:
     [
         (["tabular", "team"], "there is no template 'tabular'"),
         ([KIND, "team", "--answer", "model"], "has no ="),
-        ([KIND, "team", "--answer", "model=Not A Name"], "'Not A Name' does not match"),
+        ([KIND, "team", "--answer", "model=Not A Name"], "'Not A Name' cannot be taken"),
         ([KIND, "team", "--answer", "colour=red"], "the template asks no such question"),
-        ([KIND, "occupied"], "is not empty: mine.txt"),
+        ([KIND, "occupied"], "is not empty, and no Git repository: mine.txt"),
         ([KIND, "occupied/mine.txt"], "is a file"),
         ([KIND, "occupied/mine.txt/below"], "cannot write to"),
     ],

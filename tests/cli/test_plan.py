@@ -149,3 +149,89 @@ def test_what_cannot_be_is_refused(
     team.git("switch", "-q", "change")
     assert main(["plan", *arguments, "--json", "-C", str(team.root)]) == 2
     assert what in json.loads(capsys.readouterr().out)["error"]["what"]
+
+
+ZEROS = "0" * 40
+
+
+def pushed(team: Team, capsys: pytest.CaptureFixture[str], before: str) -> list[str]:
+    return planned(team, capsys, "--before", before)
+
+
+def test_a_push_touches_what_it_changed(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    before = team.git("rev-parse", "HEAD")
+    team.write("models/rain/train.py", "pass\n")
+    team.commit()
+    team.write("models/hail/train.py", "pass\n")
+    team.commit()
+    assert pushed(team, capsys, before) == ["hail", "rain"]
+    assert pushed(team, capsys, team.git("rev-parse", "HEAD")) == []
+
+
+def test_what_a_forced_push_took_away_has_changed_too(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    team.write("models/rain/train.py", "pass\n")
+    team.commit()
+    before = team.git("rev-parse", "HEAD")
+    team.git("reset", "-q", "--hard", "HEAD~1")
+    team.write("models/hail/train.py", "pass\n")
+    team.commit()
+    assert pushed(team, capsys, before) == ["hail", "rain"]
+
+
+@pytest.mark.parametrize("before", [ZEROS, "", "f" * 40])
+def test_a_push_from_nowhere_touches_everything(team: Team, capsys: pytest.CaptureFixture[str], before: str) -> None:
+    """A new branch; a dispatch, whose event has no such commit; one that a forced push has taken away for good."""
+    assert pushed(team, capsys, before) == list(MODELS)
+
+
+def test_a_commit_that_may_only_be_missing_here_is_no_reason_to_plan_everything(
+    team: Team, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = team.git("rev-parse", "HEAD")
+    team.write("models/rain/train.py", "pass\n")
+    team.commit()
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth=1", team.root.as_uri(), shallow], check=True)
+    assert main(["plan", "--before", before, "-C", str(shallow)]) == 2
+    assert "fetch-depth: 0" in capsys.readouterr().err
+
+
+def test_one_model_can_be_named(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    assert planned(team, capsys, "--model", "rain") == ["rain"]
+    assert main(["plan", "--model", "fog", "-C", str(team.root)]) == 2
+    assert "there is no model 'fog'" in capsys.readouterr().err
+
+
+def desired(team: Team, capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, str]]:
+    code = main(["plan", "--desired", *arguments, "--json", "-C", str(team.root)])
+    value = json.loads(capsys.readouterr().out)
+    assert (code, value["count"]) == (0, len(value["matrix"]["include"]))
+    jobs: list[dict[str, str]] = value["matrix"]["include"]
+    return jobs
+
+
+def test_desired_state_is_planned_by_model_and_environment(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    team.write("environments/qa/rain.yaml", "release: a\n")
+    team.commit()
+    before = team.git("rev-parse", "HEAD")
+    assert desired(team, capsys, "--before", before) == []
+    for path in ("qa/hail.yaml", "production/rain.yaml", "qa/gone.yaml", "qa/README.md", "qa/deep/rain.yaml"):
+        team.write(f"environments/{path}", "release: b\n")
+    team.write("models/snow/environments/qa/snow.yaml", "release: b\n")
+    team.commit()
+    hail = {"name": "hail in qa", "model": "hail", "environment": "qa"}
+    rain = {"name": "rain in production", "model": "rain", "environment": "production"}
+    assert desired(team, capsys, "--before", before) == [hail, rain]
+    assert desired(team, capsys, "--all") == [
+        hail, rain, {"name": "rain in qa", "model": "rain", "environment": "qa"}
+    ]  # fmt: skip
+    team.git("rm", "-q", "environments/qa/rain.yaml")
+    team.commit()
+    assert {"name": "rain in qa", "model": "rain", "environment": "qa"} in desired(team, capsys, "--before", before)
+
+
+def test_more_desired_state_than_a_matrix_takes_is_named(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    for model in MODELS:
+        team.write(f"environments/qa/{model}.yaml", "release: a\n")
+    assert main(["plan", "--desired", "--all", "--most-jobs", "2", "-C", str(team.root)]) == 2
+    assert "mlops-ci reconcile --since" in capsys.readouterr().err

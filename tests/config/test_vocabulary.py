@@ -22,7 +22,8 @@ from mlops_ci.config.vocabulary import (
 )
 from mlops_ci.core import metrics
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "configuration.md"
+DOCS = Path(__file__).parents[2] / "docs"
+REFERENCE = DOCS / "reference" / "mlops-yaml.md"
 ALL_METRICS = {name for names in METRICS.values() for name in names}
 ALL_FAIRNESS = list(dict.fromkeys(name for names in FAIRNESS_METRICS.values() for name in names))
 
@@ -61,8 +62,9 @@ def test_the_reference_has_every_key_and_every_name() -> None:
     assert names | {*ALL_FAIRNESS, *SHIPPABLE_VERDICTS, *BLOCKING_VERDICTS} <= named
 
 
-def test_the_references_examples_are_valid(tmp_path: Path) -> None:
-    model, columns = re.findall(r"```yaml\n(.*?)```", REFERENCE.read_text("utf-8"), flags=re.DOTALL)
+def test_the_examples_of_the_configuration_are_valid(tmp_path: Path) -> None:
+    text = (DOCS / "configuration.md").read_text("utf-8")
+    model, columns = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (tmp_path / "mlops.yaml").write_text(model)
     (tmp_path / "data.schema.yaml").write_text(columns)
     config = load(tmp_path / "mlops.yaml")

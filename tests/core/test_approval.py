@@ -339,3 +339,16 @@ def test_nobody_has_to_be_asked_whatever_was_said(reviews: list[Review]) -> None
 def test_a_review_without_a_time_cannot_be_put_in_order() -> None:
     with pytest.raises(ValueError, match="yesterday"):
         decided(review("ada", time="yesterday"))
+
+
+def test_whoever_may_not_write_counts_only_where_they_are_named() -> None:
+    stranger = replace(review("eve"), writes=False)
+    unheard = decided(stranger)
+    assert not unheard.granted
+    assert "eve may not write to the repository" in unheard.reasons
+    assert decided(stranger, people=("eve",)).by == ("eve",)
+    assert decided(stranger, owners=("@acme/auditors",)).by == ("eve",)
+    against = replace(review("eve", "changes-requested"), writes=False)
+    assert decided(against, review("ada")).by == ("ada",)
+    assert decided(against, review("ada")).granted
+    assert not decided(against, review("ada"), people=("ada", "eve")).granted

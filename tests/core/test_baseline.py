@@ -39,13 +39,3 @@ def test_a_tie_of_two_classes_goes_where_the_threshold_sends_it() -> None:
 def test_metrics_of_another_kind_have_no_baseline() -> None:
     with pytest.raises(KeyError):
         baseline.predict({"mae": 1.0}, Signature(task="regression", inputs=()), 1)
-
-
-def test_its_parameters_are_found_among_other_metrics() -> None:
-    signature = Signature(task="regression", inputs=())
-    fitted = baseline.fit(np.array([1.0, 3.0]), signature)
-    metrics = {**fitted, "rmse": 1.0, "baseline.rmse": 2.0, "train.rmse": 0.5}
-    assert baseline.parameters(metrics) == fitted
-    binary = Signature(task="binary-classification", inputs=(), classes=("no", "yes"))
-    fitted = baseline.fit(np.array(["no", "yes"], dtype=object), binary)
-    assert baseline.parameters({**fitted, "accuracy": 1.0}) == fitted

@@ -79,6 +79,13 @@ def test_calibration_bins_hold_equally_many_rows_and_an_interval_around_the_trut
     assert bins[3]["observed"] == pytest.approx(truth[order[6000:8000]].mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("rows", range(100, 160, 7))
+def test_the_interval_of_a_bin_holds_its_rate_also_where_that_is_none_or_all(rows: int) -> None:
+    truth = np.repeat([0, 1], rows)
+    for one in curves(truth, *binary(np.linspace(0.01, 0.99, 2 * rows)))["calibration"]:
+        assert one["lower"] <= one["observed"] <= one["upper"]
+
+
 def test_the_calibration_error_is_how_far_the_bins_are_off_on_average() -> None:
     rng = np.random.default_rng(3)
     scores = rng.uniform(0.05, 0.65, 40_000)

@@ -92,6 +92,7 @@ GOOD = GateEvidence(
     baseline=0.5,
     champion="c" * 64,
     champion_problem="",
+    withheld="",
     primary=difference(0.02),
     slices=(one_slice(),),
     validation=(one_set(),),

@@ -236,7 +236,7 @@ class Delivery(RuleBasedStateMachine):
     def close(self, name: str) -> None:
         pull = self._open(name)
         if pull:
-            self.world.forge.close(pull.number, comment="no")
+            self.world.forge.close(pull.number, comment="no", by="Grace")
 
     @rule(name=st.sampled_from(NAMES), what=st.sampled_from(HAND_MADE), release=releases)
     def commit_to_main(self, name: str, what: str, release: Release) -> None:

@@ -9,6 +9,7 @@ import pytest
 from mlops_ci.adapters.local_forge import LocalForge
 from mlops_ci.core.chain import anchors_in
 from mlops_ci.errors import ApprovalError, ConfigurationError, OutsideError
+from mlops_ci.pipeline.hold import release_hold
 from mlops_ci.pipeline.revert import REVERTS, revert_branch
 from mlops_ci.pipeline.rollback import roll_back
 from mlops_ci.pipeline.status import status
@@ -131,13 +132,26 @@ def test_a_revert_that_people_close_is_not_proposed_again(protected: ProtectedWo
     first, second = protected.deliver(ONE), protected.deliver(TWO)
     roll_back(protected.site(), reason="people complain")
     pull = waiting(protected)
-    protected.forge.close(pull.number, comment="we will release it again")
+    protected.forge.close(pull.number, comment="we will release it again", by="Grace")
     change = protected.reconcile()
     assert (change.outcome, change.release, change.revert) == ("reverting", first.id, pull.number)
     assert protected.forge.open_pull_request(BRANCH) is None
     protected.site().record("hold-released", release=second.id, reason="it was the network")
     assert protected.reconcile().release == second.id
     protected.require_settled()
+
+
+def test_a_revert_that_mlops_ci_closed_itself_is_no_no_of_people(protected: ProtectedWorld) -> None:
+    first, second = protected.deliver(ONE), protected.deliver(TWO)
+    roll_back(protected.site(), reason="people complain")
+    pull = waiting(protected)
+    release_hold(protected.site(), second, reason="it was the network")
+    assert protected.reconcile().release == second.id
+    assert protected.forge.pull_request(pull.number).state == "closed"
+    change = roll_back(protected.site(), reason="people complain again")
+    again = waiting(protected)
+    assert (change.release, change.revert) == (first.id, again.number)
+    assert again.number != pull.number
 
 
 def test_what_others_push_to_the_revert_is_not_merged_with_it(protected: ProtectedWorld) -> None:

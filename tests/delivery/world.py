@@ -309,6 +309,8 @@ class World:
 
     points: Sequence[float] = POINTS
     """The golden rows."""
+    commit = "c" * 40
+    """What releases are made of."""
 
     def __init__(
         self,
@@ -415,7 +417,9 @@ class World:
         truth = Line(slope=line.slope)
         answers = np.array([truth.answer(x) for x in self.points])
         golden = GoldenRows(records=[{"x": x} for x in self.points], answers=Predictions(values=answers))
-        registration = Registration(candidate=candidate, commit="c" * 40, verdict="first", golden=golden, evidence={})
+        registration = Registration(
+            candidate=candidate, commit=self.commit, verdict="first", golden=golden, evidence={}
+        )
         return register(registration, registry=registry, log=self.log, actor="Ada")
 
     def release(self, line: Line, name: str | None = None) -> Release:

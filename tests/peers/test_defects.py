@@ -216,6 +216,7 @@ def judged_by_r2(champion: np.ndarray[Any, Any], challenger: np.ndarray[Any, Any
     )  # fmt: skip
     evidence = GateEvidence(
         rows=len(truth), measures={"r2": difference.challenger}, baseline=-9.0, champion="a" * 64, champion_problem="",
+        withheld="",
         primary=difference, slices=(), validation=(), fairness=(), schema_changes=(), leaks=(), parity_problems=(),
         looks_used=1,
     )  # fmt: skip
