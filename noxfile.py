@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nox
 from nox.command import CommandFailed
@@ -13,9 +14,9 @@ ROOT = Path(__file__).parent
 # `.venv/bin/nox` is called without activating the environment, so its tools are not on PATH.
 BIN = Path(sys.executable).parent
 
-# Many tests wait for services that they start, so that two at once are faster even on one core. More than four would
-# only slow each other's services down.
-WORKERS = max(2, min(4, os.cpu_count() or 2))
+# Most tests wait for services that they start, so that three at once are faster even on two cores. More than four
+# would only slow each other's services down.
+WORKERS = max(3, min(4, os.cpu_count() or 3))
 
 nox.needs_version = ">=2025.11"
 # Sessions run in nox's own environment: .ci/setup has made it from requirements.lock, and a second one for each
@@ -33,8 +34,12 @@ def tests(session: nox.Session) -> None:
         return
     # How a service ends under load is no question to ask while others load the machine.
     alone = "tests/scoring"
+    # The files that wait most come first, or the last of them would be waited for alone.
+    first = [f"tests/{name}" for name in ("act", "template", "delivery", "cli")]
+    others = sorted({str(file.parent.relative_to(ROOT)) for file in ROOT.glob("tests/*/test_*.py")} - {alone, *first})
+    side_by_side = (f"--numprocesses={WORKERS}", "--dist=loadfile", "--no-loadscope-reorder", *first, *others)
     failed = False
-    for options in ((f"--numprocesses={WORKERS}", "--dist=loadfile", f"--ignore={alone}"), (alone,)):
+    for options in (side_by_side, (alone,)):
         try:
             session.run(*pytest, *options)
         except CommandFailed:
@@ -48,10 +53,25 @@ def lint(session: nox.Session) -> None:
     """Check Python, shell scripts, workflows and actions."""
     session.run(sys.executable, "-m", "ruff", "check")
     session.run(sys.executable, "-m", "ruff", "format", "--check")
-    session.run(str(BIN / "shellcheck"), *files(".ci/*"))
-    workflows, actions = files(".github/workflows/*.yml"), files("actions/*/action.yml")
-    session.run(str(BIN / "jactionlint"), f"--shellcheck={BIN / 'shellcheck'}", *workflows)
-    session.run(str(BIN / "zizmor"), "--offline", "--quiet", *workflows, *actions)
+    session.run(str(BIN / "shellcheck"), *files(".ci/*"), "actions/each")
+    lint_workflows(session, files(".github/workflows/*.yml"), files("actions/*/action.yml"))
+    # As a team gets them. Their groups of concurrency are in the workflows that they call.
+    with TemporaryDirectory(prefix="mlops-ci-lint-") as folder:
+        for kind in files("templates/*/template.yaml"):
+            name = Path(kind).parent.name
+            render = (sys.executable, "-m", "mlops_ci", "init", name, f"{folder}/{name}", "--defaults", "--quiet")
+            session.run(*render, silent=True)
+        rendered = sorted(str(path) for path in Path(folder).glob("*/.github/workflows/*.yml"))
+        lint_workflows(session, rendered, [], "--ignore=concurrency-limits")
+
+
+def lint_workflows(session: nox.Session, workflows: list[str], actions: list[str], *options: str) -> None:
+    """By four linters; their few exceptions, with reasons, are in .github/zizmor.yml and .github/jactionlint.yaml."""
+    configured = "--config-file=.github/jactionlint.yaml"
+    shellcheck = f"--shellcheck={BIN / 'shellcheck'}"
+    session.run(str(BIN / "jactionlint"), configured, shellcheck, *options, *workflows, *actions)
+    strict = ("--offline", "--quiet", "--persona=pedantic", "--config=.github/zizmor.yml")
+    session.run(str(BIN / "zizmor"), *strict, *workflows, *actions)
     for schema, documents in (("github-workflows", workflows), ("github-actions", actions)):
         if documents:
             check = ("-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}")
@@ -89,6 +109,12 @@ def crashes(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def reference(session: nox.Session) -> None:
+    """Make docs/reference from the code; `-- --check` says what of it is not up to date."""
+    session.run(sys.executable, "-m", "tools.reference", *session.posargs)
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Walk the whole path on this machine."""
     session.run(sys.executable, "-m", "mlops_ci", "demo", *session.posargs)
@@ -105,6 +131,13 @@ def lock(session: nox.Session) -> None:
         *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         *("--quiet", "--output-file", "requirements.lock"),
         *session.posargs,
+    )
+    session.run(
+        *(sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "actions/setup/requirements.in"),
+        # what a job needs of it, and no more
+        *("--universal", "--python-version", "3.11", "--generate-hashes", "--constraint", "requirements.lock"),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--quiet", "--output-file", "actions/setup/requirements.lock"),
     )
     session.run(
         *(sys.executable, "-m", "uv", "pip", "compile", "mlops_ci/resources/image-requirements.in"),
