@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -95,14 +97,9 @@ def missing(what: str) -> NoReturn:
 @contextmanager
 def engine() -> Iterator[DockerEngine]:
     """The machine's engine (DOCKER_HOST, or the usual socket) with a base image for this test run."""
-    import docker
-    from docker.errors import DockerException, ImageNotFound
+    from docker.errors import ImageNotFound
 
-    try:
-        client = docker.from_env(timeout=120)
-        client.ping()
-    except DockerException as error:
-        missing(f"no Docker engine answers: {error}")
+    client = connected()
     mark = uuid4().hex
     found = None
     for name in BASES:
@@ -119,6 +116,24 @@ def engine() -> Iterator[DockerEngine]:
     finally:
         used.clean()
         client.close()
+
+
+def connected() -> DockerClient:
+    """A client of the engine, which has answered."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+        return client
+    except DockerException as error:
+        reason = f"no Docker engine answers: {error}"
+    # The SDK never closes the socket of a connection that fails: it goes with the exception, which is over here.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    missing(reason)
 
 
 def label(client: DockerClient, image: Any, name: str, labels: dict[str, str]) -> None:
