@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
 
 MOST = 32 << 20
+JUDGING = ("pull_request", "workflow_dispatch")
+"""What starts the runs that judge a branch: the second one where our own proposals start nothing by themselves."""
 
 
 def event_of(context: Context) -> Mapping[str, Any]:
@@ -57,7 +59,7 @@ def require_own_code(context: Context) -> None:
 
 
 def finished_run(context: Context, run: str) -> PullRequestRun | None:
-    """The run of the event `workflow_run`; None where it was not that of a pull request whose repository still exists.
+    """The run of the event `workflow_run`; None where it judged no branch, or one whose repository is gone by now.
 
     Raises ConfigurationError where the event is another one, or that of another run than `run`, its number.
     """
@@ -70,7 +72,7 @@ def finished_run(context: Context, run: str) -> PullRequestRun | None:
         )
     head = _at(told, "head_repository", "full_name")
     texts = [told.get(key) for key in ("name", "head_sha", "head_branch", "html_url")]
-    if told.get("event") != "pull_request" or not isinstance(head, str):
+    if told.get("event") not in JUDGING or not isinstance(head, str):
         return None
     if not isinstance(base, str) or not all(isinstance(text, str) for text in texts) or not run.isdecimal():
         raise ConfigurationError("the event does not tell of which commit and branch the run was", where="workflow_run")

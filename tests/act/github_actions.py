@@ -26,7 +26,7 @@ MOST_RUNS = 20
 
 @dataclass(kw_only=True)
 class GitHubActions:
-    """`folder` holds everything; `clone` is a person's checkout, `hub` GitHub."""
+    """`folder` holds everything; `clone` is a person's checkout, `hub` GitHub. Events of `unheard` start nothing."""
 
     folder: Path
     toolkit: Path
@@ -35,6 +35,7 @@ class GitHubActions:
     secrets: dict[str, str]
     runs: list[Run] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    unheard: tuple[str, ...] = ()
     _heard: int = 0
 
     @property
@@ -64,7 +65,8 @@ class GitHubActions:
     def new_events(self) -> list[tuple[str, dict[str, Any]]]:
         events = self.hub.events[self._heard :]
         self._heard += len(events)
-        return [(event.name, event.payload) for event in events if event.starts_workflows]
+        heard = (event for event in events if event.starts_workflows and event.name not in self.unheard)
+        return [(event.name, event.payload) for event in heard]
 
     def dispatch(self, workflow: str, **inputs: str) -> list[Run]:
         """A person presses `Run workflow` of the file that calls the reusable workflow of that name."""

@@ -273,7 +273,7 @@ def test_a_run_that_handed_nothing_over_says_nothing(desk: Desk, make: Callable[
 # The event.
 
 
-@pytest.mark.parametrize("change", [{"event": "push"}, {"event": "workflow_dispatch"}, {"head_repository": None}])
+@pytest.mark.parametrize("change", [{"event": "push"}, {"event": "merge_group"}, {"head_repository": None}])
 def test_a_run_of_no_pull_request_is_shown_nowhere(desk: Desk, change: dict[str, Any]) -> None:
     number, commit = opened(desk)
     payload = desk.finished(commit, "feature")
@@ -282,6 +282,16 @@ def test_a_run_of_no_pull_request_is_shown_nowhere(desk: Desk, change: dict[str,
     desk.hand_over(examples.superior())
     assert desk.publish().value["outcome"] == "outdated"
     assert desk.comments(number) == []
+
+
+def test_a_run_that_was_started_for_our_own_proposal_is_shown_on_it(desk: Desk) -> None:
+    number, commit = opened(desk)
+    payload = desk.finished(commit, "feature")
+    payload["workflow_run"].update({"event": "workflow_dispatch"})
+    desk.event(payload)
+    desk.hand_over(examples.superior())
+    assert desk.publish().value["outcome"] == "published"
+    assert len(desk.comments(number)) == 1
 
 
 HALF = {"id": RUN, "event": "pull_request", "head_repository": {"full_name": "acme/models"}}

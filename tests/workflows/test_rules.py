@@ -63,7 +63,9 @@ OTHER = "github.event.pull_request.head.repo.full_name != github.repository"
         (rules.inputs_are_used, RELEASE, "inputs.registry-username", "inputs.run",
          "registry-username is declared and not"),
         (
-            rules.inputs_are_used, RELEASE, "description: Who signs in there; by default who started the run.",
+            rules.inputs_are_used, RELEASE,
+            "description: Who signs in there; by default the variable `MLOPS_REGISTRY_USERNAME`, else who started the "
+            "run.",
             'description: ""', "registry-username has no description",
         ),
         (rules.own_actions_take_what_they_are_given, RELEASE, "          models: ", "          model: ",
