@@ -13,6 +13,7 @@ import uvicorn
 
 from mlops_ci.scoring.app import Application
 from mlops_ci.scoring.connection import Connection, sweep
+from mlops_ci.scoring.listening import take_no_more
 from mlops_ci.scoring.service import ScoringService
 
 # A router reuses idle connections. It must be the side that closes them (ours does so after 30 s, see
@@ -21,6 +22,8 @@ KEEP_ALIVE_SECONDS = 75
 FINISH_SECONDS = 25
 TICKS = 10
 """Of the server, in a second."""
+HANDSHAKE_SECONDS = 0.05
+"""So long a connection that is half made may take, at the end, until it is whole and may be accepted."""
 
 
 class Server(uvicorn.Server):
@@ -98,6 +101,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for listener in sockets or []:
+            take_no_more(listener)
+            await asyncio.sleep(HANDSHAKE_SECONDS)
             await self._accept_waiting(listener)
         await super().shutdown(sockets)
 
