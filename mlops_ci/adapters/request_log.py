@@ -32,23 +32,27 @@ def latest_requests(log: Path, limit: int) -> RecentRequests:
 
     Requests of which a column was redacted are passed over: nobody can ask them again.
     """
+    backwards = [_backwards(path) for path in _workers(log)] if limit > 0 else []
+    return latest_records(heapq.merge(*backwards, key=lambda entry: entry.time, reverse=True), limit)
+
+
+def latest_records(entries: Iterable[LogEntry], limit: int) -> RecentRequests:
+    """As `latest_requests`, of entries that come newest first."""
     newest_first: list[Mapping[str, Any]] = []
     passed_over = 0
     redacted: set[str] = set()
-    if limit > 0:
-        backwards = [_backwards(path) for path in _workers(log)]
-        for entry in heapq.merge(*backwards, key=lambda entry: entry.time, reverse=True):
-            # Our own probes are in the log too, and say nothing of what users ask.
-            if entry.request_id.startswith(PROBE):
-                continue
-            if entry.redacted:
-                redacted |= set(entry.redacted)
-                passed_over += len(entry.records)
-            else:
-                newest_first.extend(reversed(entry.records))
-            # Not one line further than needed: the next one may begin far away.
-            if max(len(newest_first), passed_over) >= limit:
-                break
+    for entry in entries if limit > 0 else ():
+        # Our own probes are in the log too, and say nothing of what users ask.
+        if entry.request_id.startswith(PROBE):
+            continue
+        if entry.redacted:
+            redacted |= set(entry.redacted)
+            passed_over += len(entry.records)
+        else:
+            newest_first.extend(reversed(entry.records))
+        # Not one line further than needed: the next one may begin far away.
+        if max(len(newest_first), passed_over) >= limit:
+            break
     return RecentRequests(records=newest_first[:limit][::-1], redacted=tuple(sorted(redacted)))
 
 
@@ -150,10 +154,17 @@ def _backwards(path: Path) -> Iterator[LogEntry]:
 
 def _entries(lines: Iterable[bytes]) -> Iterator[LogEntry]:
     for line in lines:
-        try:
-            yield LogEntry.from_json(json.loads(line))
-        except (ValueError, RecursionError):
-            continue
+        entry = entry_of(line)
+        if entry is not None:
+            yield entry
+
+
+def entry_of(line: bytes | str) -> LogEntry | None:
+    """None where the line is no entry: cut off, or what a service said besides."""
+    try:
+        return LogEntry.from_json(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _lines_backwards(file: IO[bytes]) -> Iterator[bytes]:

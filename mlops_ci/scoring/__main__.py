@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_ci.core.records import BUILD_FILE, CARD_FILE, MODEL_FILE, SIGNATURE_FILE
+from mlops_ci.scoring.base_path import base_path
 from mlops_ci.scoring.log_options import add_log_options, open_log
 from mlops_ci.scoring.metrics import Metrics
 
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add("--release", default="", metavar="ID")
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8080, help="0 takes a free one")
+    add("--base-path", type=base_path, default="", metavar="PATH", help="answer below this path too")
     add("--workers", type=_positive, default=1, metavar="N", help="processes; one keeps about one core busy")
     add("--announce", type=Path, metavar="PATH", help="write port and pid here, as JSON, once the service listens")
     add("--drain", type=float, default=DRAIN_SECONDS, metavar="SECONDS", help="go on answering so long after SIGTERM")
@@ -103,7 +105,7 @@ def _serve(
     about = artifact.about(options.release)
     costs = warm_up(ScoringService(artifact.model, **about), artifact.model)
     log = open_log(options, artifact.model.signature, worker)
-    service = ScoringService(artifact.model, **about, log=log)
+    service = ScoringService(artifact.model, **about, log=log, base_path=options.base_path)
     app = Application(service, costs=costs, metrics=metrics, worker=worker)
 
     def tick() -> None:

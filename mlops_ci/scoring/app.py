@@ -57,8 +57,8 @@ class Application:
         self._arriving = 0
         metrics = Metrics() if metrics is None else metrics
         info = service.info
-        service.routes["/metrics"] = Route(
-            "GET", lambda _: Response(200, metrics.text(names, info), {"content-type": CONTENT_TYPE})
+        service.add(
+            "/metrics", Route("GET", lambda _: Response(200, metrics.text(names, info), {"content-type": CONTENT_TYPE}))
         )
         self._names = service.path_names()
         names = [*dict.fromkeys(self._names.values()), OTHER]

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from mlops_ci.scoring.prediction_log import PredictionLog
 
 MEGABYTE = 1024 * 1024
+STANDARD_OUTPUT = Path("-")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 """There may be room later, and the service is to be there now."""
 
 
 def add_log_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--log", type=Path, metavar="PATH", help="the prediction log; without it nothing is kept")
+    add("--log", type=Path, metavar="PATH", help="the prediction log, - is standard output; without it nothing is kept")
     add("--log-sample", type=_share, default=1.0, metavar="SHARE", help="of all requests, from 0 to 1 (default: 1)")
     add(
         "--log-redact", action="append", default=[], metavar="COLUMN",
@@ -32,24 +33,28 @@ def add_log_options(parser: argparse.ArgumentParser) -> None:
 def open_log(options: argparse.Namespace, signature: Signature, worker: int = 0) -> PredictionLog | None:
     """This worker's log, to be opened in its own process; None where none is wanted. Raises OSError."""
     from mlops_ci.scoring.prediction_log import PredictionLog, worker_log
+    from mlops_ci.scoring.standard_output import StandardOutput
 
     if options.log is None:
         return None
-    path = worker_log(options.log, worker)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()  # what can never be written to is to be known at the start
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
     return PredictionLog(
-        path,
+        StandardOutput(options.files) if options.log == STANDARD_OUTPUT else _writable(worker_log(options.log, worker)),
         release=options.release,
         sample=options.log_sample,
         redact=[column.name for column in signature.inputs if column.name in options.log_redact],
         max_bytes=options.log_max_mb * MEGABYTE,
         keep=options.log_keep,
     )
+
+
+def _writable(path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()  # what can never be written to is to be known at the start
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+    return path
 
 
 def _share(text: str) -> float:

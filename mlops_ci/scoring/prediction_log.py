@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from mlops_ci.scoring.rotating_file import RotatingFile
+from mlops_ci.scoring.standard_output import StandardOutput
 
 PENDING_BYTES = 32 * 1024 * 1024
 MAX_BYTES = 64 * 1024 * 1024
@@ -39,12 +40,13 @@ class PredictionLog:
     everywhere or nowhere. The columns `redact` are left out of the records, and the line's `redacted` names them. What
     cannot wait (`pending_bytes`, as the requests came) or cannot be written is dropped and counted, and a line `{time,
     release, sample, dropped}` says how many requests are missing since the last such line. See RotatingFile for
-    `max_bytes` and `keep`. To be made in the process that serves, after it was forked.
+    `max_bytes` and `keep`, which say nothing where the `place` is standard output. To be made in the process that
+    serves, after it was forked.
     """
 
     def __init__(
         self,
-        path: Path,
+        place: Path | StandardOutput,
         *,
         release: str,
         sample: float = 1.0,
@@ -53,7 +55,7 @@ class PredictionLog:
         keep: int = 1,
         pending_bytes: int = PENDING_BYTES,
     ) -> None:
-        self._file = RotatingFile(path, max_bytes=max_bytes, keep=keep)
+        self._file = RotatingFile(place, max_bytes=max_bytes, keep=keep) if isinstance(place, Path) else place
         self._release = release
         self._sample = sample
         self._kept_below = round(sample * 2**64)
@@ -172,7 +174,10 @@ class PredictionLog:
                 "records": _json(self._without_redacted(records)),
                 "answers": _json(answers),
             }
-            return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            written = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            if self._file.longest is not None and len(written) > self._file.longest:
+                raise _TooLong
+            return written
         except Exception as error:  # noqa: BLE001 - whatever it is, the next request is to be written
             self._complain(error)
             return b""
@@ -191,6 +196,10 @@ class PredictionLog:
                 sys.stderr.write(f"prediction log: {what}; requests are dropped and counted\n")
                 sys.stderr.flush()
         self._failing = True
+
+
+class _TooLong(Exception):
+    """A line that would be cut into pieces on its way, none of which could be read."""
 
 
 def worker_log(path: Path, worker: int) -> Path:

@@ -14,6 +14,9 @@ class RotatingFile:
     There may be another writer for a while, such as the service that this one replaces.
     """
 
+    longest: int | None = None
+    """A line may have any length."""
+
     def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
         self._path = path
         self._max_bytes = max_bytes

@@ -12,6 +12,7 @@ from mlops_ci import __version__
 from mlops_ci.core.columns import records_from_columns
 from mlops_ci.core.predictions import Predictions
 from mlops_ci.scoring import protocol
+from mlops_ci.scoring.base_path import bare_path, below
 from mlops_ci.scoring.card import Card, read_card
 from mlops_ci.scoring.feeds import Feeds, Reader, columns_of, feeds_of
 from mlops_ci.scoring.messages import (
@@ -53,6 +54,7 @@ class ScoringService:
     """One release of one model. `ready` turns false when the service is about to end.
 
     `model_digest` is of the graph as it was loaded, `build` of the `build.json` of the image; empty where unknown.
+    Everything is answered below the `base_path` too.
     """
 
     def __init__(
@@ -67,8 +69,11 @@ class ScoringService:
         build: str = "",
         log: PredictionLog | None = None,
         max_rows: int = MAX_ROWS,
+        base_path: str = "",
     ) -> None:
         self.release = release
+        self._prefixes = below(base_path, release)
+        self._base_path = base_path
         self.ready = True
         self._model = model
         self._reader = Reader(model.signature)
@@ -82,23 +87,34 @@ class ScoringService:
         )
         about = {"model": name, "version": version, "release": release, "task": model.signature.task}
         self._card = {**known.to_json(), **about}
-        self.routes = self._table(known, about)
+        self.routes: dict[str, Route] = {}
+        for path, route in self._table(known, about).items():
+            self.add(path, route)
+
+    def add(self, path: str, route: Route) -> None:
+        """Answers at the path, and below every prefix of this service."""
+        self.routes[path] = route
+        for prefix in self._prefixes:
+            self.routes.setdefault(f"{prefix}{path}".rstrip("/"), route)
 
     @property
     def info(self) -> dict[str, str]:
         """What is served, in a few words."""
         digest = self._metadata["properties"].get("model_digest", "")
         named = {"model": self._name, "version": str(self._version)}
-        return {**named, "release": self.release, "model_digest": digest}
+        # environments that one Prometheus watches may serve the same release
+        where = {"base_path": self._base_path} if self._base_path else {}
+        return {**named, "release": self.release, "model_digest": digest, **where}
 
     def path_names(self) -> dict[str, str]:
-        """What each path is called where it is counted: the same for all models and versions."""
+        """What each path is called where it is counted: the same for all models and versions, below any prefix."""
         unversioned = f"/v2/models/{self._name}"
         versioned = f"{unversioned}/versions/{self._version}"
         names = {}
         for path in self.routes:
-            rest = next((path[len(start) :] for start in (versioned, unversioned) if path.startswith(start)), None)
-            names[path] = path if rest is None else f"/v2/models/{{model}}{rest}"
+            bare = bare_path(path, self._prefixes)
+            rest = next((bare[len(start) :] for start in (versioned, unversioned) if bare.startswith(start)), None)
+            names[path] = bare if rest is None else f"/v2/models/{{model}}{rest}"
         return names
 
     def _table(self, card: Card, about: Mapping[str, Any]) -> dict[str, Route]:
@@ -148,7 +164,7 @@ class ScoringService:
 
     def _other_model(self, path: str) -> str:
         here = f": the model here is {self._name}, version {self._version}"
-        return here if path.startswith("/v2/models") else ""
+        return here if bare_path(path, self._prefixes).startswith("/v2/models") else ""
 
     def _readiness(self, content: Mapping[str, Any]) -> Response:
         return answer(content, status=200 if self.ready else 503)
