@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from mlops_ci.config.clusters import CLUSTER_RULES, complete_kubernetes, complete_terraform, with_cluster_defaults
 from mlops_ci.config.document import Complaint, KeyPath
 from mlops_ci.config.durations import duration
 from mlops_ci.config.types import AbConfig, ApprovalsConfig, EnvironmentConfig, RolloutConfig
@@ -34,10 +35,11 @@ def with_environment_defaults(environments: Values, *, workers: int) -> dict[str
         steps = [10, 50, 100] if position else [100]
         zone = environment.get("timezone", "UTC")
         filled[name] = {"target": "process", "soak": "0s", "timezone": zone, "freeze": []} | environment
+        filled[name] |= with_cluster_defaults(environment)
         filled[name]["windows"] = [{**_WINDOW, "timezone": zone, **each} for each in environment.get("windows", ())]
         filled[name]["approvals"] = approvals
         filled[name]["rollout"] = _rollout_with_defaults({"steps": steps, **environment.get("rollout", {})})
-        if filled[name]["target"] != "process":
+        if filled[name]["target"] == "docker":
             filled[name]["limits"] = {"cpus": workers, "memory_mb": 1024} | environment.get("limits", {})
     return filled
 
@@ -61,6 +63,8 @@ def complete_environment(name: str, environment: Values) -> EnvironmentConfig:
             for each in environment["freeze"]
         ),
         limits=ResourceLimits(cpus=float(limits["cpus"]), memory_mb=int(limits["memory_mb"])) if limits else None,
+        terraform=complete_terraform(environment.get("terraform")),
+        kubernetes=complete_kubernetes(environment.get("kubernetes")),
     )
 
 
@@ -122,9 +126,13 @@ def containers_have_an_image(model: Values) -> Iterator[Complaint]:
 
 def limits_can_be_kept(model: Values) -> Iterator[Complaint]:
     for path, environment in _declared(model):
-        if environment.get("limits") is not None and environment.get("target", "process") == "process":
+        target = environment.get("target", "process")
+        if environment.get("limits") is not None and target not in (None, "docker"):
             what = f"{shown((*path, 'limits'))} limits a process of this machine, which nothing would keep to them"
             fix = "write target: docker, or remove the limits"
+            if target != "process":
+                what = f"{shown((*path, 'limits'))} has no effect: target {target} says itself what a service may use"
+                fix = "remove it, and say it in the environment's own module or overlay"
             yield Complaint(path=(*path, "limits"), what=what, fix=fix)
 
 
@@ -195,6 +203,7 @@ ENVIRONMENT_RULES = (
     the_first_environment_takes_what_is_merged,
     containers_have_an_image,
     limits_can_be_kept,
+    *CLUSTER_RULES,
     approvals_can_be_given,
     timezones_are_known,
     windows_have_a_beginning_and_an_end,

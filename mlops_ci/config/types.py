@@ -12,6 +12,7 @@ from mlops_ci.config.diagnostics import DiagnosticsConfig
 from mlops_ci.config.schema_types import DataSchema
 from mlops_ci.config.search_types import SearchConfig
 from mlops_ci.core.calendar import Freeze, Window
+from mlops_ci.core.cluster_settings import KubernetesSettings, TerraformSettings
 from mlops_ci.core.serving import ResourceLimits, ServingConfig
 from mlops_ci.core.signature import Task
 from mlops_ci.core.spending import Spending
@@ -226,9 +227,9 @@ class EnvironmentConfig:
     """When releases may come in; empty means at any time."""
     freezes: tuple[Freeze, ...] = ()
     limits: ResourceLimits | None = None
-    """None where the target has no way to keep to them: a process of this machine."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Further keys that belong to the target, as written."""
+    """None where another target than docker says itself what a service may use, or cannot say it."""
+    terraform: TerraformSettings | None = None
+    kubernetes: KubernetesSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

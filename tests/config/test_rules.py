@@ -299,6 +299,99 @@ CASES: list[Case] = [
         )
         for target in ({}, {"target": "process"})
     ],
+    (
+        "limits_can_be_kept",
+        environments(limits={"cpus": 1}, target="terraform"),
+        ["environments.p.limits has no effect: target terraform says itself what a service may use"],
+    ),
+    *[
+        ("targets_have_their_own_section", {"environments": {"p": environment}}, [])
+        for environment in (
+            None,
+            {},
+            {"target": None, "terraform": {}},
+            {"target": "terraform", "terraform": None},
+            {"target": "kubernetes", "kubernetes": {"overlay": "k"}},
+        )
+    ],
+    (
+        "targets_have_their_own_section",
+        environments(target="terraform", kubernetes={}),
+        [
+            "environments.p.kubernetes is of target kubernetes, and the target is terraform",
+            "environments.p.target is 'terraform', and there is no section `terraform:` beside it",
+        ],
+    ),
+    (
+        "targets_have_their_own_section",
+        environments(terraform={}),
+        ["environments.p.terraform is of target terraform, and the target is process"],
+    ),
+    *[
+        ("clusters_can_pull_the_image", {"image": image} | environments(target=target), [])
+        for image, target in (
+            ({"push": False}, "docker"),
+            ({}, "terraform"),
+            (None, "terraform"),
+            ({"push": False}, None),
+        )
+    ],
+    (
+        "clusters_can_pull_the_image",
+        {"image": {"push": False}} | environments(target="kubernetes"),
+        ["image.push is false, and environments.p pulls the image from its registry"],
+    ),
+    *[
+        ("variables_leave_serving_alone", environments(terraform={"variables": variables}), [])
+        for variables in ({"cpu": 1}, {}, None)
+    ],
+    (
+        "variables_leave_serving_alone",
+        environments(terraform={"variables": {"serving": {}, "cpu": 1}}),
+        ["environments.p.terraform.variables.serving is what mlops-ci sets itself"],
+    ),
+    *[
+        ("backends_hold_no_secret", environments(terraform={"backend": backend}), [])
+        for backend in ({"bucket": "b", "key": "k", "kms_key_id": "x", "use_lockfile": True}, {}, None)
+    ],
+    (
+        "backends_hold_no_secret",
+        environments(terraform={"backend": {"key": "k", "secret_key": "x", "sas_token": "y", "password": None}}),
+        [
+            "environments.p.terraform.backend.secret_key would put a secret into Git",
+            "environments.p.terraform.backend.sas_token would put a secret into Git",
+            "environments.p.terraform.backend.password would put a secret into Git",
+        ],
+    ),
+    *[
+        ("only_commits_have_a_branch", environments(kubernetes=kubernetes), [])
+        for kubernetes in ({"mode": "commit", "branch": "b"}, {"mode": None, "branch": "b"}, {"mode": "apply"}, None)
+    ],
+    (
+        "only_commits_have_a_branch",
+        environments(kubernetes={"branch": "b"}),
+        ["environments.p.kubernetes.branch has no effect with mode apply, which commits nothing"],
+    ),
+    *[
+        ("rollouts_are_counted", environments(kubernetes=kubernetes, rollout=rollout), [])
+        for kubernetes, rollout in (
+            ({"prometheus": "http://p"}, None),
+            ({"overlay": "o"}, {"steps": [100]}),
+            (None, {"steps": [50, 100]}),
+        )
+    ],
+    ("rollouts_are_counted", {"environments": {"first": {"kubernetes": {"overlay": "o"}}}}, []),
+    *[
+        (
+            "rollouts_are_counted",
+            environments(kubernetes={"overlay": "o"}, rollout=rollout),
+            [
+                "environments.p.kubernetes has no `prometheus`, and the rollout goes by what users are answered at "
+                "each step"
+            ],
+        )
+        for rollout in (None, {}, {"steps": [50, 100]}, {"steps": [1], "min_requests": 5}, {"steps": [1], "ab": {}})
+    ],
     *[
         ("approvals_can_be_given", environments(approvals=approvals), [])
         for approvals in (
