@@ -80,6 +80,10 @@ class VerificationError(MlopsError):
     exit_code = 13
 
 
+class NotYet(VerificationError):
+    """Nothing is wrong with the release but that too little time has passed: the same command does it later."""
+
+
 class ApprovalError(MlopsError):
     """An approval is missing, stale, or not by somebody who may give it."""
 

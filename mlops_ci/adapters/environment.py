@@ -8,15 +8,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlops_ci.adapters.ci_variables import (
+    ACTORS,
+    AZURE_DEVOPS_TOKENS,
+    GITLAB_TOKENS,
+    AzureDevOps,
+    GitLab,
+    azure_devops_of,
+    builder_of,
+    gitlab_of,
+    run_of,
+)
 from mlops_ci.core.image import Builder
 
 STORE_OPTIONS = ("AWS_", "AZURE_", "GOOGLE_")
+INFRASTRUCTURE = (
+    *("ARM_", "AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_", "KUBE_", "TF_PLUGIN_", "TF_REGISTRY_", "TF_TOKEN_", "TF_VAR_"),
+    *("GIT_ASKPASS", "GIT_CONFIG", "GIT_SSH", "GIT_TERMINAL_PROMPT", "SSH_A"),
+)
+INFRASTRUCTURE_ALSO = ("KUBECONFIG", "TF_CLI_CONFIG_FILE")
 TRACKING = "MLFLOW_TRACKING_"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PUBLIC_SERVER, PUBLIC_API = "https://github.com", "https://api.github.com"
 GATE = "model / gate"
 """What GitHub calls the last job of the pull requests' workflow, as the templates call it."""
-TOKENS = ("MLOPS_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN")
+TOKENS = (
+    *("MLOPS_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN"),
+    *GITLAB_TOKENS,
+    *AZURE_DEVOPS_TOKENS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +76,9 @@ class Environment:
     """What mlops-ci takes from its environment. Credentials stay in `store_options` and `tracking`, never printed.
 
     Nor is `signing_key`, a path or the PEM text itself, nor its password. `builder` is who builds images here.
-    `forge` is `local` or `github`, or what somebody wrote in its place; `run` is where local services keep their files,
-    `outbox` where a command writes that may not write to the store.
+    `forge` is one of `ci_variables.FORGES`, or what somebody wrote in its place; `in_pipeline` is whether a forge's own
+    pipeline runs this, `in_actions` whether that is GitHub's. `run` is where local services keep their files, `outbox`
+    where a command writes that may not write to the store.
     """
 
     store: str
@@ -74,6 +95,9 @@ class Environment:
     builder: Builder = field(default_factory=Builder)
     forge: str = "local"
     github: GitHub | None = None
+    gitlab: GitLab | None = None
+    azure_devops: AzureDevOps | None = None
+    in_pipeline: bool = False
     run: str = ""
     outbox: str = ""
 
@@ -89,12 +113,12 @@ def read_environment() -> Environment:
     """
     variables = os.environ
     tokens = {name: variables.pop(name, "") for name in TOKENS}
-    forge = variables.get("MLOPS_FORGE") or ("github" if variables.get("GITHUB_ACTIONS") == "true" else "local")
+    ran_by = run_of(variables)
+    forge = variables.get("MLOPS_FORGE") or ran_by
     return Environment(
         store=variables.get("MLOPS_STORE", ""),
-        # who ran it again, where that was somebody else than who ran it first
-        actor=next(filter(None, map(variables.get, ("MLOPS_ACTOR", "GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"))), ""),
-        in_actions=variables.get("GITHUB_ACTIONS") == "true",
+        actor=next(filter(None, map(variables.get, ("MLOPS_ACTOR", *ACTORS[ran_by]))), ""),
+        in_actions=ran_by == "github",
         step_summary=_path(variables.get("GITHUB_STEP_SUMMARY")),
         step_output=_path(variables.get("GITHUB_OUTPUT")),
         store_options={key: value for key, value in variables.items() if key.startswith(STORE_OPTIONS)},
@@ -106,9 +130,12 @@ def read_environment() -> Environment:
         | {"timeout": variables.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "")},
         signing_key=variables.pop("MLOPS_SIGNING_KEY", ""),
         signing_password=variables.pop("MLOPS_SIGNING_PASSWORD", ""),
-        builder=_builder(variables),
+        builder=builder_of(variables),
         forge=forge,
         github=_github(variables, tokens) if forge == "github" else None,
+        gitlab=gitlab_of(variables, tokens) if forge == "gitlab" else None,
+        azure_devops=azure_devops_of(variables, tokens) if forge == "azure-devops" else None,
+        in_pipeline=ran_by != "local",
         run=variables.get("MLOPS_RUN", ""),
         outbox=variables.get("MLOPS_OUTBOX", ""),
     )
@@ -135,18 +162,6 @@ def _github(variables: Mapping[str, str], tokens: Mapping[str, str]) -> GitHub:
         event_path=_path(get("GITHUB_EVENT_PATH")),
         workflow_file=get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2],
         gate=get("MLOPS_GATE") or GATE,
-    )
-
-
-def _builder(variables: Mapping[str, str]) -> Builder:
-    """A run of GitHub Actions by its workflow's address and its own, else a machine of somebody's own."""
-    if variables.get("GITHUB_ACTIONS") != "true":
-        return Builder()
-    server, get = variables.get("GITHUB_SERVER_URL", "https://github.com"), variables.get
-    run = f"{get('GITHUB_REPOSITORY', '')}/actions/runs/{get('GITHUB_RUN_ID', '')}"
-    return Builder(
-        id=f"{server}/{get('GITHUB_WORKFLOW_REF') or get('GITHUB_REPOSITORY', '')}",
-        invocation=f"{server}/{run}/attempts/{get('GITHUB_RUN_ATTEMPT', '1')}",
     )
 
 
@@ -191,6 +206,28 @@ def installer_variables() -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if name.startswith("PIP_") or name.upper() in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    }
+
+
+def cluster_variables() -> dict[str, str]:
+    """What tells kubectl of its cluster, and what the programs need by which it signs in to a cloud's."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("KUBE", *STORE_OPTIONS, "CLOUDSDK_"))
+        or name.upper() in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    }
+
+
+def infrastructure_variables() -> dict[str, str]:
+    """What Terraform and its providers need: the clouds' credentials, its own settings, Git's, and the proxies.
+
+    Not TF_LOG, with which it would write what is secret, nor TF_CLI_ARGS, which would change what it is told.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(INFRASTRUCTURE) or name in INFRASTRUCTURE_ALSO or name.upper().endswith("_PROXY")
     }
 
 

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlops_ci.adapters.file_lock import locked
+from mlops_ci.adapters.git_commit import write_commit
 from mlops_ci.adapters.git_refs import read_refs
-from mlops_ci.adapters.git_tree import NOTHING, File, changed_tree
+from mlops_ci.adapters.git_tree import NOTHING, File
 from mlops_ci.adapters.processes import run
 from mlops_ci.errors import ConfigurationError, OutsideError
 
 LOCK_PATIENCE = 60.0  # seconds; another command's commit takes far less
-TOOLKIT_NAME = "mlops-ci[bot]"
-TOOLKIT_EMAIL = "mlops-ci@localhost"
 
 
 class GitRepository:
@@ -132,16 +131,20 @@ class GitRepository:
         author: str = "",
         replace: bool = False,
     ) -> str:
-        changes = {
-            self.from_top(path): File("0", NOTHING) if data is None else File("100644", self._blob(data))
-            for path, data in files.items()
-        }
+        changes = self.changes(files)
         with self.exclusive():
             before = self.commit(_ref(branch))
             if before not in (None, onto) and not replace:
                 what = f"branch {branch} moved from {onto[:12]} to {str(before)[:12]} meanwhile"
                 raise OutsideError(what, fix="run the command again")
             return self._commit(changes, branch=branch, before=before, parents=[onto], message=message, author=author)
+
+    def changes(self, files: Mapping[str, bytes | None]) -> dict[str, File]:
+        """The files, kept as blobs, by their paths from the top of the repository."""
+        return {
+            self.from_top(path): File("0", NOTHING) if data is None else File("100644", self._blob(data))
+            for path, data in files.items()
+        }
 
     def merge(self, head: str, *, into: str, message: str, author: str = "") -> str:
         """Merges commit `head` into branch `into` and returns the merge commit, also when it is merged already.
@@ -230,15 +233,7 @@ class GitRepository:
         shown = branch in (self.branch, "HEAD")
         if shown:
             self._refuse_dirty(changes)
-        tree = changed_tree(self.git, parents[0], changes)
-        lineage = [argument for parent in parents for argument in ("-p", parent)]
-        env = {
-            "GIT_AUTHOR_NAME": author or TOOLKIT_NAME,
-            "GIT_AUTHOR_EMAIL": "" if author else TOOLKIT_EMAIL,
-            "GIT_COMMITTER_NAME": TOOLKIT_NAME,
-            "GIT_COMMITTER_EMAIL": TOOLKIT_EMAIL,
-        }
-        commit = self.git("commit-tree", tree, *lineage, data=message.encode(), env=env)
+        commit = write_commit(self.git, changes, parents=parents, message=message, author=author)
         # First the files, then the branch: a run that is killed between the two leaves files that the next one would
         # write in the same way. The other way round they would be old ones, and a person's next commit would undo ours.
         if shown:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from mlops_ci.adapters.github_answer import Node
+from mlops_ci.adapters.forge_comments import cut
 from mlops_ci.adapters.github_api import GitHubApi
 from mlops_ci.adapters.github_people import NOBODY, last_pusher_of, login_of, members_of, reviews_of
-from mlops_ci.adapters.github_publisher import GitHubPublisher, cut
+from mlops_ci.adapters.github_publisher import LONGEST, GitHubPublisher
+from mlops_ci.adapters.rest_answer import Node
 from mlops_ci.core.approval import Review
 from mlops_ci.errors import ApprovalError, ConfigurationError, MlopsError, NotFoundError, OutsideError
 from mlops_ci.ports import Console, Order, PullRequest
@@ -39,7 +40,7 @@ class GitHubForge:
         head = self._head_of(branch)
         if head is None:
             raise ConfigurationError(f"there is no branch {branch} to propose", fix="commit to it first")
-        content = {"title": title[:LONGEST_TITLE], "body": cut(body)}
+        content = {"title": title[:LONGEST_TITLE], "body": cut(body, LONGEST)}
         opened = {"head": branch, "base": base, **content}
 
         def look() -> Node | None:

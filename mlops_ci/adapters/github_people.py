@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from mlops_ci.adapters.github_answer import Node
-from mlops_ci.adapters.github_api import GitHubApi, path
+from mlops_ci.adapters.github_api import GitHubApi
+from mlops_ci.adapters.rest_answer import Node
+from mlops_ci.adapters.rest_api import path
 from mlops_ci.core.approval import Review
 from mlops_ci.errors import ApprovalError, ConfigurationError
 from mlops_ci.ports import Console

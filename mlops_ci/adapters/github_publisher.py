@@ -6,14 +6,15 @@ What is ours is told by a mark that begins its text, and by who wrote it: anybod
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-from mlops_ci.adapters.github_answer import Node
-from mlops_ci.adapters.github_api import ATTEMPTS, GitHubApi, LostReplyError
+from mlops_ci.adapters.forge_comments import Comment, cut, key_of, line, mark, say_once
+from mlops_ci.adapters.github_api import GitHubApi
+from mlops_ci.adapters.rest_answer import Node
+from mlops_ci.adapters.rest_api import ATTEMPTS, LostReplyError
 from mlops_ci.core.digest import canonical_json
 from mlops_ci.errors import ConfigurationError, OutsideError
 from mlops_ci.ports import Annotation, Order
@@ -29,8 +30,6 @@ ANNOTATIONS = 50
 """How many GitHub takes in one request."""
 EARLIER = 10
 """How many deployments to look back for the one that this replaces."""
-_CUT = "\n\n… cut here by mlops-ci: GitHub takes no more. The whole is in the run's artifacts."
-_MARK = re.compile(r"<!-- mlops-ci (?P<key>\S+) run=(?P<run>\d{1,20}) attempt=(?P<attempt>\d{1,9}) -->")
 
 
 class GitHubPublisher:
@@ -40,26 +39,8 @@ class GitHubPublisher:
         self._api = api
 
     def comment(self, number: int, *, key: str, body: str, order: Order) -> str:
-        text = cut(f"{_mark(key, order)}\n{body}")
-        where = self._path("issues/{}/comments", number)
-
-        def mine() -> list[Node]:
-            found = [node for node in self._api.pages(where) if self._is_mine(node, key)]
-            return sorted(found, key=lambda node: node.number("id"))
-
-        def look() -> Node | None:
-            return next(iter(mine()), None)
-
-        self._api.once(look, lambda: self._api.ask("POST", where, {"body": text}))
-        # Several jobs may have found none and written one each: the oldest stays, and says what the latest has to say.
-        first, *surplus = mine() or [_gone(where)]
-        latest = max((first, *surplus), key=_order)
-        last_word = text if _order(latest) <= order else latest.text("body")
-        if first.text("body") != last_word:
-            first = self._api.ask("PATCH", self._path("issues/comments/{}", first.number("id")), {"body": last_word})
-        for node in surplus:
-            self._api.ask("DELETE", self._path("issues/comments/{}", node.number("id")), allow=(404,))
-        return first.text("html_url")
+        place = _IssueComments(self._api, number)
+        return say_once(self._api, place, key=key, body=body, order=order, longest=LONGEST).url
 
     def check(
         self,
@@ -92,7 +73,7 @@ class GitHubPublisher:
         return run.optional_text("html_url")
 
     def issue(self, *, key: str, title: str, body: str, labels: Sequence[str] = ()) -> str:
-        content = {"title": title[:LONGEST_TITLE], "body": cut(f"{_mark(key, Order(run=0))}\n{body}")}
+        content = {"title": title[:LONGEST_TITLE], "body": cut(f"{mark(key, Order(run=0))}\n{body}", LONGEST)}
         new = {**content, "labels": list(labels)}
         self._api.once(
             lambda: next(iter(self._issues(key)), None), lambda: self._api.ask("POST", self._path("issues"), new)
@@ -126,7 +107,7 @@ class GitHubPublisher:
         query = {"environment": environment, "task": task}
         new = {
             "ref": commit, "environment": environment, "task": task, "payload": dict(payload), "auto_merge": False,
-            "required_contexts": [], "description": _line(description),
+            "required_contexts": [], "description": line(description, LONGEST_LINE),
         }  # fmt: skip
 
         def known() -> list[Node]:
@@ -147,7 +128,12 @@ class GitHubPublisher:
         return f"{self._api.server_url}/{self._api.repository}/deployments/{quote(environment, safe='')}"
 
     def status(self, commit: str, *, context: str, state: StatusState, description: str = "", url: str = "") -> None:
-        body = {"context": context, "state": state, "description": _line(description), **_address("target_url", url)}
+        body = {
+            "context": context,
+            "state": state,
+            "description": line(description, LONGEST_LINE),
+            **_address("target_url", url),
+        }
         self._api.ask("POST", self._path("statuses/{}", commit), body, again=True)
 
     def dispatch(self, workflow: str, ref: str, inputs: Mapping[str, str] = {}) -> None:
@@ -164,7 +150,7 @@ class GitHubPublisher:
         self._api.ask("POST", self._path("dispatches"), {"event_type": kind, "client_payload": dict(payload)})
 
     def release(self, tag: str, *, name: str, body: str, draft: bool = False, commit: str = "") -> str:
-        content: dict[str, Any] = {"tag_name": tag, "name": name, "body": cut(body), "draft": draft}
+        content: dict[str, Any] = {"tag_name": tag, "name": name, "body": cut(body, LONGEST), "draft": draft}
         new = content | ({"target_commitish": commit} if commit else {})
 
         def look() -> Node | None:  # by its tag only what is no draft can be found
@@ -215,7 +201,7 @@ class GitHubPublisher:
     def _say_state(self, deployment: Node, state: DeploymentState, *, url: str, description: str) -> None:
         number = deployment.number("id")
         body = {
-            "state": state, "auto_inactive": False, "description": _line(description),
+            "state": state, "auto_inactive": False, "description": line(description, LONGEST_LINE),
             **_address("environment_url", url),
         }  # fmt: skip
         if self._latest_state(deployment) != state:
@@ -227,31 +213,41 @@ class GitHubPublisher:
         return "" if newest is None else newest.text("state")
 
     def _is_mine(self, node: Node, key: str) -> bool:
-        mark = _MARK.match(node.optional_text("body"))
-        named = mark is not None and mark["key"] == _quoted(key)
-        return named and node.optional_text("user", "login") == self._api.login
+        return key_of(node.optional_text("body")) == key and _is_by(node, self._api.login)
 
     def _path(self, pattern: str, *parts: object) -> str:
         return self._api.in_repository(pattern, *parts)
 
 
-def cut(text: str, longest: int = LONGEST) -> str:
-    """The text, as much as GitHub takes of it; it says so where that is not all."""
-    return text if len(text) <= longest else text[: longest - len(_CUT)] + _CUT
+class _IssueComments:
+    """Implements `forge_comments.Comments` for an issue or a pull request."""
+
+    def __init__(self, api: GitHubApi, number: int) -> None:
+        self._api = api
+        self._where = api.in_repository("issues/{}/comments", number)
+
+    def ours(self) -> list[Comment]:
+        nodes = (node for node in self._api.pages(self._where) if _is_by(node, self._api.login))
+        return [_comment(node) for node in sorted(nodes, key=lambda node: node.number("id"))]
+
+    def add(self, text: str) -> Comment:
+        return _comment(self._api.ask("POST", self._where, {"body": text}))
+
+    def change(self, comment: Comment, text: str) -> Comment:
+        where = self._api.in_repository("issues/comments/{}", comment.id)
+        return _comment(self._api.ask("PATCH", where, {"body": text}))
+
+    def remove(self, comment: Comment) -> None:
+        self._api.ask("DELETE", self._api.in_repository("issues/comments/{}", comment.id), allow=(404,))
 
 
-def _mark(key: str, order: Order) -> str:
-    return f"<!-- mlops-ci {_quoted(key)} run={order.run} attempt={order.attempt} -->"
+def _comment(node: Node) -> Comment:
+    url = node.optional_text("html_url")
+    return Comment(id=str(node.number("id")), text=node.optional_text("body"), url=url)
 
 
-def _quoted(key: str) -> str:
-    """Without a space, or what would end the mark."""
-    return quote(key, safe="/")
-
-
-def _order(node: Node) -> Order:
-    mark = _MARK.match(node.text("body"))
-    return Order(run=int(mark["run"]), attempt=int(mark["attempt"])) if mark else Order(run=0)
+def _is_by(node: Node, login: str) -> bool:
+    return node.optional_text("user", "login") == login
 
 
 def _gone(where: str) -> Node:
@@ -265,10 +261,6 @@ def _annotation(each: Annotation) -> dict[str, Any]:
         "path": each.path, "start_line": line, "end_line": line, "annotation_level": each.level,
         "message": cut(each.message, LONGEST // 4), **title,
     }  # fmt: skip
-
-
-def _line(text: str) -> str:
-    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
 
 
 def _address(name: str, url: str) -> dict[str, str]:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mlops_ci.adapters.git import TOOLKIT_EMAIL, GitRepository
-from mlops_ci.adapters.github_answer import Node
+from mlops_ci.adapters.git import GitRepository
+from mlops_ci.adapters.git_commit import TOOLKIT_EMAIL
 from mlops_ci.adapters.github_api import GitHubApi
 from mlops_ci.adapters.github_forge import OWN
+from mlops_ci.adapters.rest_answer import Node
 from mlops_ci.errors import ApprovalError, ConfigurationError, OutsideError
 
 MOST_FOLDERS = 2000

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from mlops_ci.adapters.github_answer import Node
-from mlops_ci.adapters.github_api import GitHubApi, path
+from mlops_ci.adapters.github_api import GitHubApi
+from mlops_ci.adapters.rest_answer import Node
+from mlops_ci.adapters.rest_api import path
 from mlops_ci.core.forge_settings import BranchRules, EnvironmentRules, ForgeSettings, OwnersFault, Unseen
 from mlops_ci.errors import ConfigurationError, OutsideError
 

@@ -1,9 +1,10 @@
-"""`monitor --issue`: one issue on GitHub for each model and environment, for as long as there is an alarm."""
+"""`monitor --issue`: one issue on the forge for each model and environment, for as long as there is an alarm."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_ci.cli.forges import run_url_of
 from mlops_ci.errors import ConfigurationError
 from mlops_ci.pipeline.markdown import escaped
 
@@ -18,10 +19,10 @@ _SHOWN = 50
 
 
 def publisher_for_issues(context: Context) -> Publisher:
-    """Raises ConfigurationError where there is no GitHub to have an issue on."""
+    """Raises ConfigurationError where there is no forge to have an issue on."""
     publisher = context.publisher
     if publisher is None:
-        raise ConfigurationError("--issue wants GitHub, and the forge is plain Git here", fix="leave out --issue")
+        raise ConfigurationError("--issue wants a forge, and it is plain Git here", fix="leave out --issue")
     return publisher
 
 
@@ -62,6 +63,6 @@ def _body(context: Context, release: Release, result: MonitorResult) -> str:
         *(f"- {escaped(note)}" for note in result.notes),
         f"`mlops-ci retrain {release.model}` proposes a model that is trained on newer data. This issue is kept up to "
         "date, and is closed when the alarm is over.",
-        f"[The run that looked last]({context.github.run_url})" if context.github.run_url else "",
+        f"[The run that looked last]({run_url_of(context)})" if run_url_of(context) else "",
     ]
     return "\n\n".join(line for line in lines if line)

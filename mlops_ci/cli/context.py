@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from mlops_ci.adapters.github_api import GitHubApi
     from mlops_ci.adapters.local_forge import LocalForge
     from mlops_ci.adapters.scoring_client import HttpScoringClient
-    from mlops_ci.core.serving import ServingConfig
     from mlops_ci.ports.images import ImageParts
 
 WORK_FOLDER = ".mlops"
@@ -133,21 +132,28 @@ class Context:
         return repository if repository.exists else None
 
     @property
+    def on_forge(self) -> bool:
+        """Whether people propose, review and merge on a forge. Raises ConfigurationError for an unknown MLOPS_FORGE."""
+        return forges.kind_of(self) != "local"
+
+    @property
     def on_github(self) -> bool:
-        """Whether people propose, review and merge on GitHub. Raises ConfigurationError for an unknown MLOPS_FORGE."""
-        return forges.on_github(self)
+        """Whether that is GitHub."""
+        return forges.kind_of(self) == "github"
 
     @cached_property
     def github(self) -> GitHub:
-        """Raises ConfigurationError where the forge is not GitHub, and where it is and the token or the repository's
-        name is missing: a command never takes another forge instead.
-        """
+        """Raises ConfigurationError where the forge is not GitHub, or the token or the repository's name is missing."""
         return forges.github_of(self)
 
     @cached_property
     def github_api(self) -> GitHubApi:
         """The one connection to GitHub of this command; raises what `github` raises."""
-        return forges.api_of(self)
+        return forges.github_api_of(self)
+
+    @cached_property
+    def other_forges(self) -> forges.OtherForges:
+        return forges.OtherForges(self)
 
     @cached_property
     def forge(self) -> Forge:
@@ -156,20 +162,20 @@ class Context:
 
     @cached_property
     def local_forge(self) -> LocalForge:
-        """Raises ConfigurationError where people review on GitHub, and no command does it for them."""
+        """Raises ConfigurationError where people review on a forge, and no command does it for them."""
         return forges.local_forge_of(self)
 
     @cached_property
     def shared_repository(self) -> Repository:
-        """The repository as everybody sees it, which says what should be: on GitHub by its API, else the checkout.
+        """The repository as everybody sees it, which says what should be: the forge's, or else the checkout.
 
-        What is checked out here is `repository`: on GitHub any commit, often alone and on no branch.
+        What is checked out here is `repository`: with a forge any commit, often alone and on no branch.
         """
         return forges.shared_repository_of(self)
 
     @cached_property
     def publisher(self) -> Publisher | None:
-        """Shows people results on GitHub; None where the forge is this machine's."""
+        """Shows people results on the forge; None where that is this machine's."""
         return forges.publisher_of(self)
 
     @property
@@ -237,12 +243,9 @@ class Context:
     @cached_property
     def tracker(self) -> Tracker | None:
         """Where the environment names a tracking server, and only there."""
-        from mlops_ci.adapters.mlflow_tracking import MlflowTracker
+        from mlops_ci.cli.tracking import tracker_of
 
-        tracking = self.environment.tracking
-        uri, timeout = tracking.get("uri", "").strip(), tracking.get("timeout", "")
-        limit = {"seconds": float(timeout)} if timeout.isdecimal() and int(timeout) else {}
-        return MlflowTracker(uri, credentials=tracking, console=self.console, **limit) if uri else None
+        return tracker_of(self.environment.tracking, self.console)
 
     @cached_property
     def client(self) -> HttpScoringClient:
@@ -276,11 +279,11 @@ class Context:
 
         return list(declared(self.directory))
 
-    def target(self, environment: EnvironmentConfig, serving: ServingConfig) -> Target:
-        """Raises ConfigurationError for a kind of target that this version does not have yet."""
+    def target(self, config: ModelConfig, environment: EnvironmentConfig) -> Target:
+        """Where the model's services of that environment run."""
         from mlops_ci.cli.targets import target_of
 
-        return target_of(self, environment, serving)
+        return target_of(self, config, environment)
 
     def close(self) -> None:
         """Lets go of the connections to services that were kept."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 from mlops_ci.cli.context import Context
 from mlops_ci.cli.signing import public_key_of
 from mlops_ci.config.loading import committed
-from mlops_ci.config.supported import unsupported
 from mlops_ci.config.types import EnvironmentConfig, ModelConfig
 from mlops_ci.core.records import Release
 from mlops_ci.core.state import champion
@@ -30,9 +29,6 @@ def site_of(context: Context, config: ModelConfig, name: str) -> Site:
     environment = replace(
         environment, approvals=ruling.approvals, soak=ruling.soak, windows=ruling.windows, freezes=ruling.freezes
     )
-    problems = unsupported(config)
-    if problems:
-        raise ConfigurationError("mlops.yaml asks for what this version cannot do", problems=problems)
     return Site(
         model=config.model,
         environment=environment,
@@ -43,7 +39,7 @@ def site_of(context: Context, config: ModelConfig, name: str) -> Site:
         log=context.log,
         repository=context.shared_repository,
         forge=context.forge,
-        target=context.target(environment, config.serving),
+        target=context.target(config, environment),
         client=context.client,
         clock=context.clock,
         console=context.console,
@@ -54,11 +50,11 @@ def site_of(context: Context, config: ModelConfig, name: str) -> Site:
 
 
 def require_kept_store(context: Context) -> None:
-    """Raises ConfigurationError in a run of Actions that names no store: a folder of its checkout would be lost."""
-    if context.environment.in_actions and context.on_github and not context.store_named:
+    """Raises ConfigurationError in a forge's pipeline that names no store: a folder of its checkout would be lost."""
+    if context.environment.in_pipeline and context.on_forge and not context.store_named:
         raise ConfigurationError(
             "no store is named, and what is written into the checkout of a run is lost",
-            fix="set the repository's variable MLOPS_STORE, and give it to the step; or --store",
+            fix="set the variable MLOPS_STORE in the repository's settings, and give it to the step; or --store",
         )
 
 

@@ -126,15 +126,17 @@ def _settings(
 
     try:
         if not context.on_github:
-            unseen.append(Unseen(what=SETTINGS, why=LOCAL))
+            unseen.append(Unseen(what=SETTINGS, why=ELSEWHERE if context.on_forge else LOCAL))
             return None
         return GitHubSettings(context.github_api).read(teams=teams)
     except MlopsError as known:
         unseen.append(Unseen(what=SETTINGS, why=known.what))
-        if context.environment.in_actions and isinstance(known, ConfigurationError):
+        if context.environment.in_pipeline and isinstance(known, ConfigurationError):
             findings += of_error(known)  # there every command that needs the forge will stop at it
         return None
 
+
+ELSEWHERE = "doctor knows the settings of GitHub alone; docs/other-forges.md says what they have to be here"
 
 COMMANDS = (
     Command(

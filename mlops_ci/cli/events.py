@@ -33,18 +33,22 @@ def event_of(context: Context) -> Mapping[str, Any]:
     return event
 
 
-def require_own_code(context: Context) -> None:
+def require_own_code(context: Context, run: str = "") -> None:
     """Raises IntegrityError where the run is that of a fork's pull request: what it trained is never admitted.
 
+    `run` names another run, of which the forge tells; what is checked out has to be its commit.
     The merge trains it again, from code that somebody here has merged. In a run of GitHub Actions whose event cannot be
     told nothing is admitted either.
     """
+    if run:
+        _require_own_run(context, run)
+        return
     event = event_of(context)
     if not event:
-        if context.environment.in_actions:
+        if context.environment.in_actions or (context.on_forge and not context.on_github):
             raise ConfigurationError(
                 "nobody can tell which event started this run (GITHUB_EVENT_PATH)",
-                fix="run it as a step of a workflow, which has that variable",
+                fix="run it as a step of a workflow, which has that variable; elsewhere name the run: --run",
             )
         return
     base = _at(event, "repository", "full_name")
@@ -58,11 +62,31 @@ def require_own_code(context: Context) -> None:
         )
 
 
+def _require_own_run(context: Context, run: str) -> None:
+    told = finished_run(context, run)
+    if told is None or told.fork:
+        raise IntegrityError(
+            f"run {run} judged no branch of this very repository, and what others trained is never kept",
+            fix="nothing has to be done: after the merge it is trained again",
+        )
+    # GitLab may judge what a merge would give: its second parent is what is proposed.
+    if told.commit not in (context.repository.commit(), context.repository.commit("HEAD^2")):
+        raise ConfigurationError(
+            f"run {run} was of commit {told.commit[:12]}, and another one is checked out",
+            fix=f"check {told.commit} out",
+        )
+
+
 def finished_run(context: Context, run: str) -> PullRequestRun | None:
     """The run of the event `workflow_run`; None where it judged no branch, or one whose repository is gone by now.
 
-    Raises ConfigurationError where the event is another one, or that of another run than `run`, its number.
+    On other forges than GitHub their API tells of the run. Raises ConfigurationError where there is none, the event is
+    another one, or that of another run than `run`, its number.
     """
+    if context.on_forge and not context.on_github:
+        from mlops_ci.cli.finished_runs import run_of_forge
+
+        return run_of_forge(context, run)
     event = event_of(context)
     told, base = _at(event, "workflow_run"), _at(event, "repository", "full_name")
     if not isinstance(told, dict) or str(told.get("id")) != run:

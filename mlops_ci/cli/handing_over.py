@@ -29,7 +29,7 @@ def admit(arguments: argparse.Namespace, context: Context) -> Outcome:
     from mlops_ci.pipeline.handover import Admission, Admitting
 
     _require_apart(context.directory)
-    require_own_code(context)
+    require_own_code(context, arguments.run_id)
     repository = context.repository_if_any
 
     def has_champion(config: ModelConfig) -> bool:
@@ -139,6 +139,13 @@ COMMANDS = (
             option("folder", metavar="DIR", help="the outbox that the job wrote (`ci --outbox`)"),
             option("models", nargs="*", metavar="MODEL", help="may be left out where there is only one"),
             option("--all", action="store_true", help="every model of the repository"),
+            option(
+                "--run",
+                dest="run_id",
+                default="",
+                metavar="ID",
+                help="the run that handed it over; of it the forge tells whose code it was, and of which commit",
+            ),
         ),
     ),
     Command(

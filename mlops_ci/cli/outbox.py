@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def write_aside(context: Context, outbox: str | None = None, *, limits_only: bool = False) -> None:
     """From now on what this command writes goes into the outbox, if there is one (or MLOPS_OUTBOX names one).
 
-    With `limits_only` the store is not even read. Raises ConfigurationError where a run of GitHub Actions is told of no
+    With `limits_only` the store is not even read. Raises ConfigurationError where a forge's pipeline is told of no
     store: it would judge the model as if nothing had ever been released.
     """
     from mlops_ci.adapters.local_store import LocalStore
@@ -26,7 +26,7 @@ def write_aside(context: Context, outbox: str | None = None, *, limits_only: boo
     folder = outbox or context.environment.outbox
     if not folder and not limits_only:
         return
-    if context.environment.in_actions and not limits_only and not context.store_named:
+    if context.environment.in_pipeline and not limits_only and not context.store_named:
         raise ConfigurationError(
             "there is no store to read",
             fix="set MLOPS_STORE to the store's URL (a variable of the repository); a run that may not read it, as for "

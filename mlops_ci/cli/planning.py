@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mlops_ci.cli.command import Command, Outcome, option
+from mlops_ci.core.naming import shown_name
 from mlops_ci.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ def plan(arguments: argparse.Namespace, context: Context) -> Outcome:
     base = arguments.base or arguments.before
     about = {"base": base, "files": None if changed is None else len(changed)}
     if arguments.desired:
+        if arguments.share or arguments.names:
+            raise ConfigurationError("--share and --names are about models", fix="leave --desired out, or these")
         return _environments(context, changed, most, about)
-    return _models(context, changed, most, about, only=arguments.model)
+    return _models(context, changed, most, about, arguments)
 
 
 def _changed(arguments: argparse.Namespace, context: Context) -> list[str] | None:
@@ -40,20 +43,35 @@ def _changed(arguments: argparse.Namespace, context: Context) -> list[str] | Non
 
 
 def _models(
-    context: Context, changed: list[str] | None, most: int, about: dict[str, object], *, only: str | None
+    context: Context, changed: list[str] | None, most: int, about: dict[str, object], arguments: argparse.Namespace
 ) -> Outcome:
     from mlops_ci.config.reach import reaches
-    from mlops_ci.core.plan import matrix, touched
+    from mlops_ci.core.plan import matrix, share, touched
 
+    only = arguments.model
     models = [each for each in reaches(context.directory) if only in (None, each.model)]
     if only and not models:
         raise ConfigurationError(f"there is no model '{only}'", where="--model", fix="see mlops-ci plan --all")
     because = {each.model: "" for each in models} if changed is None else touched(changed, models)
+    if arguments.share:
+        number, of = _share(arguments.share)
+        because = {name: because[name] for name in share(list(because), number, of=of)}
     names = list(because)
     value = {**about, "count": len(names), "models": names, "matrix": matrix(names, most=most)}
+    if arguments.names:
+        return Outcome(value=value, text="\n".join(names))
     lines = [f"{len(names)} of {len(models)} models are touched"]
     lines += [f"  {name}  {path}".rstrip() for name, path in because.items()]
     return Outcome(value=value, text=_shortened(lines))
+
+
+def _share(text: str) -> tuple[int, int]:
+    from mlops_ci.core.plan import MOST_JOBS
+
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of) <= MOST_JOBS):
+        raise ConfigurationError(f"--share {shown_name(text)}", fix="write which of how many, such as 2/4")
+    return int(number), int(of)
 
 
 def _environments(context: Context, changed: list[str] | None, most: int, about: dict[str, object]) -> Outcome:
@@ -113,6 +131,8 @@ COMMANDS = (
             option(
                 "--most-jobs", type=int, metavar="N", help="of the matrix; beyond, models share a job (default: 256)"
             ),
+            option("--share", metavar="I/N", help="what the I-th of always N jobs has to do, counted from 1"),
+            option("--names", action="store_true", help="print the names of the models only, one a line"),
         ),
     ),
 )

@@ -10,18 +10,18 @@ from mlops_ci.cli.changes import changed
 from mlops_ci.cli.command import Outcome
 from mlops_ci.cli.context import Context
 from mlops_ci.cli.delivery import chosen_release, site_after, site_of
-from mlops_ci.cli.output import fenced
+from mlops_ci.cli.output import error_outcome, fenced
 from mlops_ci.cli.publishing import propose_next, require_on_main
 from mlops_ci.cli.telling import tell_deployment, tell_promotion
 from mlops_ci.cli.verifying import check_lines
 from mlops_ci.config.types import ModelConfig
 from mlops_ci.core.records import Release
-from mlops_ci.errors import ApprovalMissing, ConfigurationError, MlopsError, OutsideError
+from mlops_ci.errors import ApprovalError, ApprovalMissing, ConfigurationError, MlopsError, NotYet, OutsideError
 from mlops_ci.pipeline.change import Change
 from mlops_ci.pipeline.desired_state import path_of, read_desired
 from mlops_ci.pipeline.promote import promote
 from mlops_ci.pipeline.proposal_text import last_verification
-from mlops_ci.pipeline.proposals import promotion_of
+from mlops_ci.pipeline.proposals import PROMOTIONS, promotion_of
 from mlops_ci.pipeline.reconcile import reconcile
 from mlops_ci.pipeline.site import Site
 from mlops_ci.ports import PullRequest
@@ -67,11 +67,42 @@ def promote_pull_request(context: Context, number: int) -> Outcome:
     return replace(outcome, value={**outcome.value, "pull_request": number, "next_pull_request": following})
 
 
-def _site(context: Context, config: ModelConfig, name: str) -> Site:
-    """Where to promote to. Raises ConfigurationError for the first environment, and on GitHub where what is checked out
-    is not merged: the run of a review has the pull request's files, unless its workflow checks out main.
+def promote_open(context: Context, environment: str | None) -> Outcome:
+    """Every open promotion of this project (to that environment), the oldest first: for forges where no event tells of
+    an approval.
+
+    What has to wait, for people or for the time, is no error, and what is wrong with one keeps no other back.
     """
-    if context.on_github:
+    done: list[Outcome] = []
+    errors: list[tuple[PullRequest, MlopsError]] = []
+    models = context.models()
+    for pull in context.forge.open_pull_requests(PROMOTIONS):
+        found = promotion_of(pull.branch)
+        if found is None or found[1] not in models or environment not in (None, found[0]):
+            continue
+        try:
+            done.append(promote_pull_request(context, pull.number))
+        except (ApprovalError, NotYet) as error:
+            done.append(_nothing(pull, "waiting", error.what, model=found[1], environment=found[0]))
+        except MlopsError as error:
+            context.console.warn(f"pull request {pull.number}: {error.what}")
+            errors.append((pull, error))
+    lines = [outcome.text for outcome in done]
+    lines += [f"pull request {pull.number} ({pull.title}): {error.what}" for pull, error in errors]
+    failed = [{"pull_request": pull.number, **error_outcome(error).value} for pull, error in errors]
+    return Outcome(
+        value={"promotions": [outcome.value for outcome in done], "errors": failed},
+        text="\n".join(lines) or "no promotion is open",
+        code=errors[0][1].exit_code if errors else max((outcome.code for outcome in done), default=0),
+        problems=[problem for _, error in errors for problem in error_outcome(error).problems],
+    )
+
+
+def _site(context: Context, config: ModelConfig, name: str) -> Site:
+    """Where to promote to. Raises ConfigurationError for the first environment, and on a forge where what is checked
+    out is not merged: the run of a review has the pull request's files, unless its workflow checks out main.
+    """
+    if context.on_forge:
         require_on_main(context)
     site = site_of(context, config, name)
     if site.before is None:

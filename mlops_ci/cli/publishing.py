@@ -85,12 +85,12 @@ def propose_next(site: Site | None, release: Release) -> tuple[PullRequest | Non
 
 
 def require_on_main(context: Context) -> None:
-    """Raises ConfigurationError unless what is checked out is main's: its head, or on GitHub any commit that main has,
+    """Raises ConfigurationError unless what is checked out is main's: its head, or on a forge any commit that main has,
     since others may merge while a run waits for its turn.
     """
     repository, shared = context.repository, context.shared_repository
     head = repository.commit() or ""
-    if not context.on_github:
+    if not context.on_forge:
         if repository.commit(repository.main) != head:
             raise ConfigurationError(
                 f"{repository.branch or 'HEAD'} is checked out, and releases are made from {repository.main}",
@@ -99,7 +99,7 @@ def require_on_main(context: Context) -> None:
     elif shared.merge_base(head, shared.main) != head:
         raise ConfigurationError(
             f"commit {head[:12]} is checked out, which {shared.main} does not have: only what is merged is delivered",
-            fix=f"check out {shared.main}, and push what is not on GitHub yet",
+            fix=f"check out {shared.main}, and push what is not on the forge yet",
         )
 
 
@@ -165,7 +165,7 @@ def _deliver(context: Context, sites: Sequence[Site], release: Release) -> Outco
     if verification:
         text += "\n" + "\n".join(check_lines(verification))
     if pull:
-        review = pull.url if context.on_github else f"mlops-ci approve {pull.number} --reviewer NAME"
+        review = pull.url if context.on_forge else f"mlops-ci approve {pull.number} --reviewer NAME"
         text += f"\npull request {pull.number}: {pull.title}\n  {review}"
     if refused:
         text += f"\nnot proposed for {sites[1].name}, {refused}"

@@ -50,11 +50,15 @@ def reconcile_model(context: Context, config: ModelConfig, environment: str | No
     )
 
 
-def reconcile_since(context: Context, since: str | None) -> Outcome:
-    """Every environment of every model whose file in Git has changed since the commit (None: every one there is)."""
+def reconcile_since(context: Context, since: str | None, environment: str | None = None) -> Outcome:
+    """Every environment (or that one) of every model whose file in Git has changed since the commit (None: every one
+    there is).
+    """
     outcomes: list[Outcome] = []
     errors: list[tuple[_Named, MlopsError]] = []
     for each in _ordered(context, _files(context, since)):
+        if environment not in (None, each.environment):
+            continue
         try:
             config = context.config(each.model)
             outcomes.append(_reconciled(context, config, site_of(context, config, each.environment)))

@@ -26,12 +26,17 @@ def release(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def promote(arguments: argparse.Namespace, context: Context) -> Outcome:
-    from mlops_ci.cli.promoting import promote_pull_request, promote_release
+    from mlops_ci.cli.promoting import promote_open, promote_pull_request, promote_release
 
-    if arguments.pull_request is None:
+    if arguments.environment and not arguments.open:
+        raise ConfigurationError("--environment is for --open", fix="say --to where one release is named")
+    if arguments.to is not None:
         return promote_release(context, context.config(arguments.model), arguments)
     if arguments.model or arguments.release or arguments.model_version is not None:
-        raise ConfigurationError("--pull-request says which model and which release", fix="leave the others out")
+        flag = "--open" if arguments.open else "--pull-request"
+        raise ConfigurationError(f"{flag} says which model and which release", fix="leave the others out")
+    if arguments.open:
+        return promote_open(context, arguments.environment)
     return promote_pull_request(context, arguments.pull_request)
 
 
@@ -40,9 +45,9 @@ def reconcile(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     if not arguments.all and arguments.since is None:
         return reconcile_model(context, context.config(arguments.model), arguments.environment)
-    if arguments.model or arguments.environment:
-        raise ConfigurationError("--since and --all are about every model and environment", fix="leave the others out")
-    return reconcile_since(context, arguments.since)
+    if arguments.model:
+        raise ConfigurationError("--since and --all are about every model", fix="leave the model out")
+    return reconcile_since(context, arguments.since, arguments.environment)
 
 
 def rollback(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -69,6 +74,7 @@ def _what_to_promote(parser: argparse.ArgumentParser) -> None:
         "--pull-request", type=int, metavar="N",
         help="what this pull request proposes; one that is no promotion, or that waits for approvals, is no error",
     )  # fmt: skip
+    which.add_argument("--open", action="store_true", help="what all open promotions propose, where it is approved")
 
 
 def _what_to_reconcile(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +104,7 @@ COMMANDS = (
         arguments=(
             model_argument,
             _what_to_promote,
+            option("--environment", metavar="E", help="with --open: only what is proposed for this one"),
             release_arguments,
         ),
     ),

@@ -21,8 +21,8 @@ def request_promotion(arguments: argparse.Namespace, context: Context) -> Outcom
     from mlops_ci.pipeline.proposals import PROMOTIONS
 
     publisher = context.publisher
-    if publisher is None:
-        raise ConfigurationError("only GitHub has workflows", fix="mlops-ci promote MODEL --to ENVIRONMENT")
+    if publisher is None or not context.on_github:
+        raise ConfigurationError("only GitHub has workflows that a review starts", fix="mlops-ci promote --open")
     workflow = arguments.workflow or context.github.workflow_file
     if not workflow:
         raise ConfigurationError("nobody says which workflow promotes", fix="name its file by --workflow")

@@ -1,6 +1,6 @@
-"""Shows on GitHub what became of an environment: its deployments, and how a promotion's pull request stands.
+"""Shows on the forge what became of an environment: its deployments, and how a promotion's pull request stands.
 
-It is for people alone. Nothing is decided by it, and a GitHub that fails here spoils nothing of what was done.
+It is for people alone. Nothing is decided by it, and a forge that fails here spoils nothing of what was done.
 """
 
 from __future__ import annotations
@@ -62,4 +62,4 @@ def _spoiling_nothing(context: Context) -> Iterator[Publisher | None]:
     try:
         yield context.publisher
     except MlopsError as error:
-        context.console.warn(f"GitHub does not show it: {error.what}")
+        context.console.warn(f"the forge does not show it: {error.what}")

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_ci.cli.context import Context
+    from mlops_ci.ports import Console, Tracker
+
+
+def tracker_of(tracking: Mapping[str, str], console: Console) -> Tracker | None:
+    """The tracking server that the environment names; None where it names none."""
+    from mlops_ci.adapters.mlflow_tracking import MlflowTracker
+
+    uri, timeout = tracking.get("uri", "").strip(), tracking.get("timeout", "")
+    limit = {"seconds": float(timeout)} if timeout.isdecimal() and int(timeout) else {}
+    return MlflowTracker(uri, credentials=tracking, console=console, **limit) if uri else None
 
 
 def track(context: Context, evaluations: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> None:

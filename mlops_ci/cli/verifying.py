@@ -124,7 +124,7 @@ def _load(declared: VerificationConfig, arguments: argparse.Namespace) -> Verifi
 def _serves_from_files(context: Context, config: ModelConfig, url: str) -> bool:
     """Whether it is the address of an environment whose services run from the release's files, with no image."""
     places = [each for each in config.environments if each.target == "process"]
-    return any(context.target(place, config.serving).url(place.name, config.model) == url for place in places)
+    return any(context.target(config, place).url(place.name, config.model) == url for place in places)
 
 
 def _where(parser: argparse.ArgumentParser) -> None:

@@ -40,7 +40,7 @@ def monitor_model(context: Context, config: ModelConfig, arguments: argparse.Nam
     release = chosen_release(context, config, arguments, serving_in=environment)
     entries = None
     if place is not None:
-        target = context.target(place, config.serving)
+        target = context.target(config, place)
         entries = target.logged_requests(environment, config.model)
     elif source and is_log(source):
         entries = entries_at(source, context.directory)
@@ -84,13 +84,13 @@ def retrain_model(
 ) -> Outcome:
     """Trains what main says on newer data, in a work tree of its own, and proposes the result with its evidence.
 
-    On GitHub that is what is checked out, which has to be a commit that main has.
+    On a forge that is what is checked out, which has to be a commit that main has.
     """
     require_kept_store(context)
     repository, now = context.repository, context.clock.now()
-    if context.on_github:
+    if context.on_forge:
         require_on_main(context)
-    onto = repository.commit("HEAD" if context.on_github else repository.main) or ""
+    onto = repository.commit("HEAD" if context.on_forge else repository.main) or ""
     branch, state = retrain_branch(config.model), context.log.state(config.model)
     wait = too_soon(state, reason=reason, cooldown=config.retrain.cooldown, now=now)
     wait = wait or taken_over(state, context.forge.open_pull_request(branch))

@@ -82,8 +82,9 @@ def decide(
     barred = {_look(author): "is the author", _look(last_pusher): "pushed the last commit"}
     approved: list[str] = []
     objections: list[str] = []
-    reasons = [*_unmatched(demand, teams)]
-    for review in _standing(reviews, head, elsewhere):
+    standing = _standing(reviews, head, elsewhere)
+    reasons = [*_unmatched(demand, teams, {_name(review.reviewer) for review in standing})]
+    for review in standing:
         who = one_line(review.reviewer)
         objects = review.verdict == "changes-requested"
         heard = may | owners if may is not None and objects else may
@@ -124,13 +125,13 @@ def _expanded(entries: Sequence[str], teams: Mapping[str, Collection[str]]) -> s
     return names - {""}
 
 
-def _unmatched(demand: Demand, teams: Mapping[str, Collection[str]]) -> Iterable[str]:
+def _unmatched(demand: Demand, teams: Mapping[str, Collection[str]], reviewers: Collection[str]) -> Iterable[str]:
     """A line for each of those named from whom no approval can be counted."""
     for entry in dict.fromkeys((*demand.people, *demand.owners)):
         if "/" in entry and not teams.get(_name(entry)):
             yield f"the members of team {entry} are not known, so none of them can be counted"
-        elif "@" in entry.removeprefix("@"):
-            yield f"the owner {entry} is an e-mail address, and a review tells only a user's name"
+        elif "@" in entry.removeprefix("@") and _name(entry) not in reviewers:
+            yield f"the owner {entry} is an e-mail address, and a review tells only a user's name, but on Azure DevOps"
 
 
 def _standing(reviews: Iterable[Review], head: str, elsewhere: Collection[str]) -> list[Review]:

@@ -2,7 +2,8 @@
 
 The rules are those of GitHub's documentation ("About code owners"): the last pattern that matches decides, also where
 it names nobody; patterns are those of gitignore without `!`, `[ ]` and an escaped `#`; a line that GitHub would not
-accept is skipped, and told of here. Sections, as GitLab has them, are such lines.
+accept is skipped, and told of here. Sections, as GitLab has them, are such lines. Groups within groups, and dots in
+users' names, which GitLab has, are owners here; GitHub knows none, so nobody can approve in their name there.
 """
 
 from __future__ import annotations
@@ -11,26 +12,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
-"""From the repository's top; the first that is there is the one that counts."""
+PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
+"""From the repository's top; the first that is there is the one that counts. The last one is GitLab's alone."""
 LARGEST = 3_000_000
 """Bytes; of a larger file GitHub takes no notice."""
 _WORD = re.compile(r"(?:\\.|\\$|[^ \t\r\\])+")
 _SPECIAL, _SIGN = re.compile(r"[*?\\]"), re.compile(r"\\.|.", re.DOTALL)
 _ONE, _MANY = "one", "many"  # longer than a character, so no name has them
 _WILD = {"?": _ONE, "*": _MANY}
-_OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?|[^\s@]+@[^\s@]+\.[^\s@]+")
+_OWNER = re.compile(r"@[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*|[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ownership:
     """Who owns one file: users (`@ada`), teams (`@acme/ml`) and e-mail addresses, as written; `line` says so (1 is the
-    first; None where no pattern matches). `skipped` are the lines that are not valid, each with the reason.
+    first; None where no pattern matches). `skipped` are the lines that are not valid, each with the reason; `sections`
+    is whether one of them begins a section of GitLab's, whose owners are those of the patterns in it that name none.
     """
 
     owners: tuple[str, ...] = ()
     line: int | None = None
     skipped: tuple[str, ...] = ()
+    sections: bool = False
 
 
 def owners_of(path: str, text: str) -> Ownership:
@@ -40,18 +43,19 @@ def owners_of(path: str, text: str) -> Ownership:
     ('@acme/ml',)
     """
     owners: Sequence[str] = ()
-    line, skipped = None, []
+    line, skipped, sections = None, [], False
     for number, written in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         words = _words(written)
         if not words:
             continue
         pattern, *named = words
+        sections |= pattern.startswith(("[", "^["))
         why_not = _invalid(pattern, named)
         if why_not:
             skipped.append(f"line {number}: {why_not}")
         elif matches(pattern, path):
             owners, line = named, number
-    return Ownership(owners=tuple(owners), line=line, skipped=tuple(skipped))
+    return Ownership(owners=tuple(owners), line=line, skipped=tuple(skipped), sections=sections)
 
 
 def matches(pattern: str, path: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from mlops_ci.core.calendar import Closed, closed
 from mlops_ci.core.soak import unsoaked
 from mlops_ci.core.state import obstacles, rollback_target
-from mlops_ci.errors import ApprovalError, VerificationError
+from mlops_ci.errors import ApprovalError, NotYet, VerificationError
 from mlops_ci.pipeline.site import Site
 
 _AT_REST = frozenset({"deployed", "promoted", "rolled-back", "rollout-aborted"})
@@ -46,7 +46,7 @@ def require_soaked(site: Site, release: str, *, where: str = "") -> None:
     soak, now = site.environment.soak, site.clock.now()
     why = unsoaked(events, environment=site.before, release=release, soak=soak, now=now)
     if why:
-        raise VerificationError(why, where=where, fix="run the same command again then")
+        raise NotYet(why, where=where, fix="run the same command again then")
 
 
 def require_open(site: Site, *, where: str = "") -> None:

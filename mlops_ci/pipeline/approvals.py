@@ -95,7 +95,14 @@ def _ownership(site: Site) -> Ownership:
                 fix="make it shorter: one pattern may cover many files",
             )
         path = site.repository.from_top(path_of(site.name, site.model))
-        return owners_of(path, content.decode("utf-8", "surrogateescape"))
+        found = owners_of(path, content.decode("utf-8", "surrogateescape"))
+        if found.sections and not found.owners:
+            raise ConfigurationError(
+                f"names no owner of {path} outside of its sections, and mlops-ci does not read those",
+                where=place,
+                fix="name the owners in a line above the first section, or in `approvals.from`",
+            )
+        return found
     return Ownership()
 
 

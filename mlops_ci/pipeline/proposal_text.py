@@ -77,7 +77,7 @@ def last_verification(
 ) -> dict[str, Any] | None:
     """What the release's last verification found, there or anywhere; None where it was never verified."""
     found = [
-        event.evidence[-1]
+        event.evidence[0]
         for event in log.read(release.model)
         if event.kind == "verified"
         and event.subject["release"] == release.id

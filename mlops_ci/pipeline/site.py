@@ -82,8 +82,9 @@ class Site:
         return self.model_state().environments.get(self.name)
 
     def record(self, kind: EventKind, evidence: Sequence[str] = (), **subject: Any) -> Event:
-        """Appends an event of this environment to the log."""
+        """Appends an event of this environment to the log, with what the target kept about what it did until now."""
         subject = {"environment": self.name, **subject}
+        evidence = [*evidence, *self.target.evidence()]
         return self.log.record(self.model, kind, subject, actor=self.actor, evidence=evidence)
 
     def record_once(self, kind: EventKind, **subject: Any) -> None:

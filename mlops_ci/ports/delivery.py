@@ -180,6 +180,9 @@ class Target(Protocol):
     def logged_requests(self, environment: str, model: str) -> Iterator[LogEntry]:
         """What all releases that ever served there have logged, in any order."""
 
+    def evidence(self) -> Sequence[str]:
+        """Digests of what was kept in the store about changes since the last time that it was asked; often none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.adapters import github_connection
-from mlops_ci.adapters.github_api import ATTEMPTS, GitHubApi, LostReplyError
+from mlops_ci.adapters import rest_connection
+from mlops_ci.adapters.github_api import GitHubApi
+from mlops_ci.adapters.rest_api import ATTEMPTS, LostReplyError
 from mlops_ci.errors import ConfigurationError, MlopsError, OutsideError
 from tests.adapters.scripted import answer, reset, scripted
 
@@ -271,7 +272,7 @@ def test_all_pages_are_read() -> None:
 
 
 def test_pages_without_end_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlops_ci.adapters.github_api.PAGES", 5)
+    monkeypatch.setattr("mlops_ci.adapters.rest_api.PAGES", 5)
     with (
         answering(said([{"n": 1}], link='<{url}/x?page=2>; rel="next"')) as github,
         pytest.raises(OutsideError, match="more than 5 pages"),
@@ -373,7 +374,7 @@ def test_github_s_own_not_found_is_for_the_caller() -> None:
 
 
 def test_an_answer_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(github_connection, "LARGEST", 1000)
+    monkeypatch.setattr(rest_connection, "LARGEST", 1000)
     with (
         answering(answer(b'"' + b"x" * 2000 + b'"')) as github,
         pytest.raises(OutsideError, match="more than 1000 bytes"),

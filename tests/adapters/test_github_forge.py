@@ -129,7 +129,7 @@ def test_a_pull_request_into_another_branch_is_not_the_proposal(team: Team) -> N
 
 @pytest.fixture
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlops_ci.adapters.github_api.PAGE", 3)
+    monkeypatch.setattr("mlops_ci.adapters.rest_api.PAGE", 3)
 
 
 @pytest.mark.usefixtures("short_pages")

@@ -27,7 +27,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
 
 @pytest.fixture
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlops_ci.adapters.github_api.PAGE", 3)
+    monkeypatch.setattr("mlops_ci.adapters.rest_api.PAGE", 3)
 
 
 @pytest.fixture

@@ -235,3 +235,32 @@ def test_more_desired_state_than_a_matrix_takes_is_named(team: Team, capsys: pyt
         team.write(f"environments/qa/{model}.yaml", "release: a\n")
     assert main(["plan", "--desired", "--all", "--most-jobs", "2", "-C", str(team.root)]) == 2
     assert "mlops-ci reconcile --since" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("share", "names"), [("1/2", "hail\nrain"), ("2/2", "snow"), ("1/1", "hail\nrain\nsnow"), ("4/4", "")]
+)
+def test_jobs_of_a_fixed_number_share_the_models_by_their_names(
+    team: Team, capsys: pytest.CaptureFixture[str], share: str, names: str
+) -> None:
+    assert main(["plan", "--all", "--share", share, "--names", "-C", str(team.root)]) == 0
+    assert capsys.readouterr().out.strip("\n") == names
+
+
+@pytest.mark.parametrize("share", ["0/2", "3/2", "1", "1/0", "-1/2", "a/b", "1/257", "1/2/3", "²/2"])
+def test_a_share_that_is_none_is_refused(team: Team, capsys: pytest.CaptureFixture[str], share: str) -> None:
+    assert main(["plan", "--all", f"--share={share}", "-C", str(team.root)]) == 2
+    assert "write which of how many, such as 2/4" in capsys.readouterr().err
+
+
+def test_pipelines_of_other_forges_are_no_input_of_a_model(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (".gitlab-ci.yml", ".gitlab/ci/main.yml", ".azure-pipelines/night.yml", "Jenkinsfile", "infra/qa/x.tf"):
+        team.write(name, "x\n")
+    team.write("mlops.yaml", "schema: 1\nmodel: whole\n")
+    team.commit()
+    assert planned(team, capsys, "--base", "main") == ["whole"]
+    team.git("switch", "-q", "-c", "pipelines")
+    for name in (".gitlab-ci.yml", ".gitlab/ci/main.yml", ".azure-pipelines/night.yml", "Jenkinsfile", "infra/qa/x.tf"):
+        team.write(name, "y\n")
+    team.commit()
+    assert planned(team, capsys, "--base", "change") == []

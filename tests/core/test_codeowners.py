@@ -124,7 +124,7 @@ def test_owners(text: str, owners: tuple[str, ...], line: int | None) -> None:
         ("* @eve bob, @x", "bob,: neither"),
         ("* @", "@: neither"),
         ("* @acme/", "@acme/: neither"),
-        ("* @acme/ml/deep", "neither"),
+        ("* @acme/ml//deep", "neither"),
         ("* @ev\u0435", "neither"),
         ("* eve@", "neither"),
         ("* @eve\u00a0@bob", "neither"),
@@ -136,6 +136,15 @@ def test_a_line_that_is_not_valid_is_skipped_and_named(line: str, says: str) -> 
     (skipped,) = ownership.skipped
     assert skipped.startswith("line 2: ")
     assert says in skipped
+
+
+def test_a_group_of_a_group_is_an_owner_on_gitlab_and_unknown_elsewhere() -> None:
+    assert owners_of("a.py", "* @acme/ml/owners @ada.l").owners == ("@acme/ml/owners", "@ada.l")
+
+
+def test_sections_are_told_of() -> None:
+    assert owners_of("a.py", "* @ada\n[ML] @acme/ml\n*.py").sections
+    assert not owners_of("a.py", "* @ada\n# [ML]\n").sections
 
 
 def test_a_comment_that_looks_like_a_section_is_a_comment() -> None:

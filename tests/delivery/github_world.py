@@ -78,8 +78,8 @@ class GitHubWorld(World):
     @property
     def environment(self) -> Environment:
         return Environment(
-            store=str(self.folder / "store"), actor=self.actor, in_actions=True, step_summary=None, step_output=None,
-            store_options={}, forge="github", github=self.github,
+            store=str(self.folder / "store"), actor=self.actor, in_actions=True, in_pipeline=True, step_summary=None,
+            step_output=None, store_options={}, forge="github", github=self.github,
         )  # fmt: skip
 
     def context(self) -> Context:
@@ -94,7 +94,7 @@ class GitHubWorld(World):
 
     @property
     def api(self) -> GitHubApi:
-        return forges.api_of(self.context())
+        return forges.github_api_of(self.context())
 
     @property
     def repository(self) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from mlops_ci.adapters.git import TOOLKIT_NAME
+from mlops_ci.adapters.git_commit import TOOLKIT_NAME
 from mlops_ci.errors import ConfigurationError, NotFoundError, OutsideError
 
 Around = Callable[[str, Callable[[], None]], None]

@@ -64,7 +64,7 @@ def test_on_this_machine_there_is_no_issue(world: GitHubWorld) -> None:
     context = world.context()
     context.environment = replace(world.environment, forge="local", github=None)
 
-    with pytest.raises(ConfigurationError, match="--issue wants GitHub"):
+    with pytest.raises(ConfigurationError, match="--issue wants a forge"):
         publisher_for_issues(context)
 
 

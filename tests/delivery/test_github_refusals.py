@@ -144,7 +144,7 @@ def test_a_github_that_shows_nothing_spoils_nothing(world: GitHubWorld) -> None:
     promoted = world.promote_pull(number)
 
     assert (promoted["outcome"], world.serving()) == ("promoted", made.id)
-    assert sum(said.startswith("GitHub does not show it: ") for said in world.console.said) == 2
+    assert sum(said.startswith("the forge does not show it: ") for said in world.console.said) == 2
 
 
 def test_nobody_reviews_for_others(world: GitHubWorld) -> None:

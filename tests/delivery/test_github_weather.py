@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.adapters.github_connection import Connection
+from mlops_ci.adapters.rest_connection import Connection
 from mlops_ci.ports import Reply
 from tests.delivery.github_world import GitHubWorld, on_github
 from tests.delivery.world import Line

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from mlops_ci.adapters.git import TOOLKIT_NAME
+from mlops_ci.adapters.git_commit import TOOLKIT_NAME
 from mlops_ci.core.events import Event
 from mlops_ci.core.records import Release
 from mlops_ci.errors import ConfigurationError, OutsideError

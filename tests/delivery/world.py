@@ -218,6 +218,9 @@ class MemoryTarget:
             within={bound: before.within[bound] + requests - (slow if bound < SLOW_MS else 0) for bound in BOUNDS},
         )
 
+    def evidence(self) -> Sequence[str]:
+        return ()
+
     def shares(self, environment: str, model: str) -> Mapping[str, int]:
         return self.machine.shares.get(environment, {})
 
@@ -311,6 +314,8 @@ class World:
     """The golden rows."""
     commit = "c" * 40
     """What releases are made of."""
+    packaging: Any = None
+    """What gives a release its image."""
 
     def __init__(
         self,
@@ -420,7 +425,7 @@ class World:
         registration = Registration(
             candidate=candidate, commit=self.commit, verdict="first", golden=golden, evidence={}
         )
-        return register(registration, registry=registry, log=self.log, actor="Ada")
+        return register(registration, registry=registry, log=self.log, actor="Ada", packaging=self.packaging)
 
     def release(self, line: Line, name: str | None = None) -> Release:
         """As the command `release` does, without the training: register, deploy, verify, propose."""
