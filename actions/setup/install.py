@@ -5,6 +5,7 @@ nobody has reviewed: so no program is started in that folder, and no Python look
 
     python3 -I install.py              installs, and tells GitHub Actions where
     python3 -I install.py --folder     only prints the environment's folder
+    python3 -I install.py --shell      installs, and prints what the shell of a pipeline elsewhere has to `eval`
 
 MLOPS_REQUIREMENTS names the team's own packages (a file below MLOPS_DIRECTORY, itself below GITHUB_WORKSPACE). They go
 into an environment of their own, too: none that another job finds is ever changed.
@@ -17,12 +18,13 @@ import importlib.util
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +124,7 @@ def _run(what: str, *command: str, within: Path) -> None:
     # Of a company's own certificates the system knows, as pip asks it, too.
     variables.setdefault("UV_SYSTEM_CERTS", "true")
     try:
-        subprocess.run(command, cwd=within, env=variables, check=True)
+        subprocess.run(command, cwd=within, env=variables, check=True, stdout=sys.stderr)
     except subprocess.CalledProcessError:
         raise SetupError(f"cannot {what}: see the lines above") from None
     except OSError as error:
@@ -140,7 +142,7 @@ def _lines_of(package: str) -> str:
 def _toolkit() -> Iterator[Path]:
     """The files that are installed."""
     yield ROOT / "pyproject.toml"
-    for top in ("mlops_ci", "templates"):
+    for top in ("mlops_ci", "templates", "infra"):
         for path in sorted((ROOT / top).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 yield path
@@ -161,6 +163,14 @@ def _tell(variable: str, text: str) -> None:
             stream.write(f"{text}\n")
 
 
+def _for_a_shell(folder: Path, requirements: Path | None) -> int:
+    """Whatever else is said goes where errors go: stdout is evaluated."""
+    with redirect_stdout(sys.stderr):
+        install(folder, requirements)
+    print(f'export PATH={shlex.quote(str(folder / "bin"))}:"$PATH"')
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     if sys.platform == "win32":
         print("::error::mlops-ci does not run on Windows: choose a runner with Linux or macOS")
@@ -174,6 +184,8 @@ def main(arguments: list[str]) -> int:
         if arguments == ["--folder"]:
             print(folder)
             return 0
+        if arguments == ["--shell"]:
+            return _for_a_shell(folder, requirements)
         made = install(folder, requirements)
     except SetupError as error:
         print(f"::error::{error}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mlops_ci.adapters.git import TOOLKIT_EMAIL, TOOLKIT_NAME, GitRepository
+from mlops_ci.adapters.git import GitRepository
+from mlops_ci.adapters.git_commit import TOOLKIT_EMAIL, TOOLKIT_NAME
 from mlops_ci.adapters.git_tree import NOTHING, File, changed_tree
 from mlops_ci.adapters.processes import run
 from mlops_ci.adapters.template_record import Record, is_digest, reduced

@@ -17,7 +17,10 @@ ENVIRONMENT_FILES = (
 """Files at the repository's root that say which packages there are: every model is trained with them."""
 _NO_INPUT = frozenset({"environments", "docs", "infra"})
 """Folders at the repository's root, besides hidden ones, that no training reads."""
-_NO_INPUT_NAMES = ("*.md", "*.rst", "LICENSE*", "NOTICE*", "CODEOWNERS", ".gitignore", ".gitattributes")
+_NO_INPUT_NAMES = (
+    *("*.md", "*.rst", "LICENSE*", "NOTICE*", "CODEOWNERS"),
+    *(".gitignore", ".gitattributes", ".gitlab-ci.yml", "Jenkinsfile"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,17 @@ def matrix(models: Sequence[str], *, most: int = MOST_JOBS) -> Mapping[str, list
         name = group[0] if len(group) == 1 else f"{group[0]} and {len(group) - 1} more"
         jobs.append({"name": name, "models": " ".join(group)})
     return {"include": jobs}
+
+
+def share(models: Sequence[str], number: int, *, of: int) -> Sequence[str]:
+    """What the job of that number has to do, counted from 1, where always the same `of` jobs are started.
+
+    >>> [list(share(["a", "b", "c"], number, of=2)) for number in (1, 2)], list(share(["a"], 2, of=2))
+    ([['a', 'b'], ['c']], [])
+    """
+    if not 1 <= number <= of:
+        raise ValueError(f"share {number} of {of}")
+    return list(_groups(models, of))[number - 1]
 
 
 def _groups(models: Sequence[str], count: int) -> Iterator[Sequence[str]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlops_ci.adapters.git import TOOLKIT_EMAIL, TOOLKIT_NAME, GitRepository
+from mlops_ci.adapters.git import GitRepository
+from mlops_ci.adapters.git_commit import TOOLKIT_EMAIL, TOOLKIT_NAME
 from mlops_ci.adapters.git_tree import File, changed_tree
 from mlops_ci.errors import ConfigurationError, OutsideError
 from tools.release_toolkit.references import FOLDERS, rewritten
