@@ -8,6 +8,7 @@ from pathlib import Path
 from tools.reference.commands import commands_page
 from tools.reference.github import actions_page, actions_readme, workflows_page
 from tools.reference.schemas import schemas_page
+from tools.reference.terraform import readmes
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +21,7 @@ def pages(root: Path = ROOT) -> Mapping[str, str]:
         "docs/reference/actions.md": actions_page(root),
         "docs/reference/workflows.md": workflows_page(root),
         "actions/README.md": actions_readme(root),
+        **readmes(root),
     }
 
 
