@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,21 +30,23 @@ nox.options.sessions = ["tests", "lint", "types"]
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests: files side by side, then those of the service by themselves; with options just what they name."""
+    """Run the tests: files side by side, then a few that want the machine to themselves; options name others."""
     pytest = (sys.executable, "-m", "pytest")
     if session.posargs:
         session.run(*pytest, *session.posargs)
         return
-    # How a service ends under load is no question to ask while others load the machine.
-    alone = "tests/scoring"
+    # How a service ends, and what it does when there is too much of everything, is no question to ask while others
+    # load the machine.
+    alone = [f"tests/scoring/test_{name}.py" for name in ("ending", "overload", "workers")]
     # The files that wait most come first, or the last of them would be waited for alone.
-    first = [f"tests/{name}" for name in ("act", "template", "delivery", "cli")]
-    others = sorted({str(file.parent.relative_to(ROOT)) for file in ROOT.glob("tests/*/test_*.py")} - {alone, *first})
-    side_by_side = (f"--numprocesses={WORKERS}", "--dist=loadfile", "--no-loadscope-reorder", *first, *others)
+    first = [f"tests/{name}" for name in ("act", "infra", "template", "delivery", "cli")]
+    others = sorted({str(file.parent.relative_to(ROOT)) for file in ROOT.glob("tests/*/test_*.py")} - {*first})
+    together = (f"--numprocesses={WORKERS}", "--dist=loadfile", "--no-loadscope-reorder")
+    side_by_side = (*together, *(f"--ignore={file}" for file in alone), *first, *others)
     failed = False
-    for options in (side_by_side, (alone,)):
+    for options in (side_by_side, alone):
         try:
-            session.run(*pytest, *options)
+            session.run(*pytest, "--durations=20", *options)
         except CommandFailed:
             failed = True
     if failed:
@@ -50,7 +55,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check Python, shell scripts, workflows and actions."""
+    """Check Python, shell scripts, workflows, actions and infrastructure."""
     session.run(sys.executable, "-m", "ruff", "check")
     session.run(sys.executable, "-m", "ruff", "format", "--check")
     session.run(str(BIN / "shellcheck"), *files(".ci/*"), "actions/each")
@@ -63,6 +68,48 @@ def lint(session: nox.Session) -> None:
             session.run(*render, silent=True)
         rendered = sorted(str(path) for path in Path(folder).glob("*/.github/workflows/*.yml"))
         lint_workflows(session, rendered, [], "--ignore=concurrency-limits")
+    lint_other_pipelines(session)
+    lint_infrastructure(session)
+
+
+def lint_other_pipelines(session: nox.Session) -> None:
+    """By the schemas that GitLab and Azure DevOps publish, for the two kinds that differ most."""
+    with TemporaryDirectory(prefix="mlops-ci-lint-") as folder:
+        for kind, pipelines in product(("batch-scoring", "monorepo"), ("gitlab", "azure-devops")):
+            place = f"{folder}/{pipelines}/{kind}"
+            answers = ("--defaults", f"--answer=pipelines={pipelines}", "--quiet")
+            session.run(sys.executable, "-m", "mlops_ci", "init", kind, place, *answers, silent=True)
+        gitlab = sorted(
+            map(str, [*Path(folder).glob("*/*/.gitlab-ci.yml"), *Path(folder).glob("*/*/.gitlab/ci/*.yml")])
+        )
+        # The schema knows templates of jobs and steps, and none of variables.
+        azure = sorted(
+            str(path)
+            for path in Path(folder).glob("*/*/.azure-pipelines/**/*.yml")
+            if not path.name.endswith("variables.yml")
+        )
+        check = (sys.executable, "-m", "check_jsonschema", "--builtin-schema")
+        session.run(*check, "vendor.gitlab-ci", "--data-transform=gitlab-ci", *gitlab)
+        # A pattern of this schema is none of a stricter reading.
+        stricter = ("--data-transform=azure-pipelines", "--regex-variant=nonunicode")
+        session.run(*check, "vendor.azure-pipelines", *stricter, *azure)
+
+
+def lint_infrastructure(session: nox.Session) -> None:
+    """By checkov, offline: Terraform as it is written, Kubernetes as it is applied; where what that takes is there."""
+    checkov = ROOT / "build/checkov/bin/checkov"
+    for what, there in (("kubectl", shutil.which("kubectl")), ("checkov (`bash .ci/services up`)", checkov.exists())):
+        if not there:
+            (session.error if os.environ.get("CI") else session.warn)(f"infra/ is not looked at: there is no {what}")
+            return
+    with TemporaryDirectory(prefix="mlops-ci-lint-") as folder:
+        for file in files("infra/**/overlays/*/kustomization.yaml") + files("infra/**/platform/kustomization.yaml"):
+            rendered = session.run("kubectl", "kustomize", str(Path(file).parent), external=True, silent=True)
+            # As mlops-ci writes it at every release: by its digest.
+            released = re.sub(r"(?m)(?<= image: )[\w./-]+$", f"registry.invalid/scoring@sha256:{0:064}", str(rendered))
+            (Path(folder) / f"{file.replace('/', '-')}").write_text(released)
+        config = ("--config-file", str(ROOT / "tools/checkov/checkov.yaml"))
+        session.run(str(checkov), *config, "--directory", "infra", "--directory", folder, external=True)
 
 
 def lint_workflows(session: nox.Session, workflows: list[str], actions: list[str], *options: str) -> None:
@@ -146,6 +193,14 @@ def lock(session: nox.Session) -> None:
         *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         *("--quiet", "--output-file", "mlops_ci/resources/image-requirements.lock"),
     )
+    # environments of their own, which .ci/services makes
+    for folder in ("tests/infra/azurerm", "tools/checkov"):
+        session.run(
+            *(sys.executable, "-m", "uv", "pip", "compile", f"{folder}/requirements.in"),
+            *("--universal", "--python-version", "3.11", "--generate-hashes"),
+            *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+            *("--quiet", "--output-file", f"{folder}/requirements.lock"),
+        )
 
 
 def files(pattern: str) -> list[str]:

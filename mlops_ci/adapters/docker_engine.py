@@ -79,7 +79,14 @@ class DockerImages:
         repository, _, tag = name.rpartition(":")
         with explained(f"{name} cannot be pushed", registry=_registry(name)):
             answer = events(self.client.api.push(repository, tag=tag, stream=True, decode=True))
-            pushed = [event["aux"]["Digest"] for event in answer if "Digest" in (event.get("aux") or {})]
+            try:
+                pushed = [event["aux"]["Digest"] for event in answer if "Digest" in (event.get("aux") or {})]
+            except Complaint:
+                # Where tags are immutable (as in ECR) a tag is refused the second time, whatever is pushed to it.
+                published = self._published_before(name)
+                if published is None:
+                    raise
+                return published
             # what the registry has now, in its own words
             digest = self._distributed(name)
             if pushed[-1:] != [digest]:
@@ -141,6 +148,17 @@ class DockerImages:
         """The digest that the registry has for the name now."""
         found = self.client.api.inspect_distribution(name)  # type: ignore[no-untyped-call]
         return str(found["Descriptor"]["digest"])
+
+    def _published_before(self, name: str) -> str | None:
+        """What the registry has for the name, by digest, where it is the image that the engine calls so."""
+        from docker.errors import APIError
+
+        ours = self._attributes(name)
+        try:
+            reference = f"{_repository(name)}@{self._distributed(name)}"
+        except APIError:  # why it could not be pushed says more
+            return None
+        return reference if ours is not None and self.pull(reference) == ours["Id"] else None
 
     def _found(self, name: str, platform: str) -> dict[str, Any] | None:
         found = self._attributes(name)

@@ -130,6 +130,9 @@ class DockerTarget:
     def logged_requests(self, environment: str, model: str) -> Iterator[LogEntry]:
         return logged_entries(map(_predictions, self._here.places(environment, model)))
 
+    def evidence(self) -> Sequence[str]:
+        return ()
+
     def shut_down(self) -> None:
         """Ends the router and every container of this run folder; what was routed is not forgotten."""
         self._here.stop_router()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from mlops_ci.adapters.git import TOOLKIT_NAME, GitRepository
+from mlops_ci.adapters.git import GitRepository
+from mlops_ci.adapters.git_commit import TOOLKIT_NAME
 from mlops_ci.core.approval import Review
 from mlops_ci.core.digest import canonical_json
 from mlops_ci.core.shape import misfits

@@ -32,7 +32,7 @@ _CREDENTIALS = {
 }
 _VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL "
-    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_S3 AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE AWS_ENDPOINT_URL_STS",
     "az": "AZURE_STORAGE_ACCOUNT_NAME AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_SAS_TOKEN AZURE_STORAGE_ENDPOINT "
     "AZURE_CLIENT_ID AZURE_TENANT_ID AZURE_CLIENT_SECRET AZURE_FEDERATED_TOKEN_FILE",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS GOOGLE_SERVICE_ACCOUNT GOOGLE_SERVICE_ACCOUNT_KEY GOOGLE_OAUTH_ACCESS_TOKEN",
@@ -239,6 +239,8 @@ def _raw_store(scheme: str, bucket: str, prefix: str, config: dict[str, str]) ->
         "retry_config": {"max_retries": 6, "retry_timeout": timedelta(minutes=1)},
     }
     if scheme == "s3":
+        # S3 compares it with what it got, and takes no put without one into a bucket with object lock.
+        config.setdefault("checksum_algorithm", "SHA256")
         return S3Store(bucket, **settings)
     if scheme == "az":
         return AzureStore(bucket, **settings)

@@ -115,6 +115,9 @@ class ProcessTarget:
     def logged_requests(self, environment: str, model: str) -> Iterator[LogEntry]:
         return logged_entries(_Place.of(place).predictions for place in self._here.places(environment, model))
 
+    def evidence(self) -> Sequence[str]:
+        return ()
+
     def shut_down(self) -> None:
         """Ends the router and every service below this run folder; what was routed is not forgotten."""
         self._here.stop_router()

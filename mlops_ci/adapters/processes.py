@@ -9,9 +9,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from mlops_ci.adapters.environment import child_environment
 from mlops_ci.errors import OutsideError
@@ -93,6 +94,47 @@ def run(
     return completed
 
 
+def run_gently(
+    args: Sequence[str],
+    *,
+    out: Path,
+    cwd: Path,
+    env: Mapping[str, str],
+    begun: Callable[[Identity], None] = lambda _: None,
+    timeout: float | None = None,
+) -> int:
+    """Runs a command that has to end by itself, and returns its exit code; it writes to `out` and `out`.err.
+
+    It is in a session of its own, so that a terminal's Ctrl-C reaches us alone. Where we are interrupted, or the time
+    is over, it is interrupted, once, and waited for. Whoever interrupts us again does not wait: it goes on to its end
+    without us, which is why it writes to files, and no pipe of ours. `begun` is told which process it is.
+    """
+    with _private(out) as stdout, _private(errors_of(out)) as stderr:
+        try:
+            process = subprocess.Popen(
+                args, cwd=cwd, env=_environment(args[0], env), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise _cannot_start(args, cwd, error) from error
+    try:
+        begun(identify(process.pid) or Identity(pid=process.pid, started=""))
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired as error:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise OutsideError(f"{_spelled(args)} took longer than {timeout:g} s") from error
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+
+
+def errors_of(out: Path) -> Path:
+    """Where `run_gently` has put what the command wrote to standard error."""
+    return out.with_name(f"{out.name}.err")
+
+
 def start_service(
     args: Sequence[str], *, log_path: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Identity:
@@ -161,6 +203,12 @@ def is_service(identity: Identity) -> bool:
         return os.getsid(identity.pid) == identity.pid
     except ProcessLookupError:
         return False
+
+
+def _private(path: Path) -> BinaryIO:
+    """The file, new and empty, for its owner alone."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _ended(identity: Identity, patience: float | None) -> bool:

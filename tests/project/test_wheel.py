@@ -20,7 +20,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("checkout")
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, copy)
-    for name in ("mlops_ci", "templates"):
+    for name in ("mlops_ci", "templates", "infra"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
         for litter in ("__pycache__/a.cpython-311.pyc", "b.pyc", ".mlops/store/blob", ".pytest_cache/c"):
             (copy / name / litter).parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +56,11 @@ def test_the_wheel_carries_every_template_as_a_resource(checkout: Path, in_wheel
 
     assert wanted == {name for name in in_wheel if name.startswith("mlops_ci/resources/templates/")}
     assert "mlops_ci/resources/templates/planted/.github" in wanted
+
+
+def test_the_wheel_carries_the_infrastructure_that_a_template_takes_in(in_wheel: set[str]) -> None:
+    carried = {name.split("/")[3] for name in in_wheel if name.startswith("mlops_ci/resources/infra/")}
+    assert carried == {"examples", "kubernetes"}
 
 
 def test_the_sdist_carries_the_templates_where_the_checkout_has_them(in_sdist: set[str]) -> None:

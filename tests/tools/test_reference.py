@@ -13,7 +13,14 @@ from mlops_ci.cli.main import COMMANDS
 from tools.reference import answers, pages
 from tools.reference.markdown import COMMAND
 
-DOCUMENTS = sorted([*pages.ROOT.glob("*.md"), *pages.ROOT.glob("docs/**/*.md"), *pages.ROOT.glob("actions/*.md")])
+DOCUMENTS = sorted(
+    [
+        *pages.ROOT.glob("*.md"),
+        *pages.ROOT.glob("docs/**/*.md"),
+        *pages.ROOT.glob("actions/*.md"),
+        *pages.ROOT.glob("infra/**/README.md"),
+    ]
+)
 
 
 def test_the_pages_are_what_the_code_says() -> None:

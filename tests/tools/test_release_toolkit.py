@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ FILES = {
     ),
     "templates/one/.github/workflows/ci.yml.jinja": "  uses: [[ toolkit ]]/.github/workflows/model.yml@v1\n",
     "templates/one/template.yaml": "questions:\n  toolkit: {prompt: whose, default: mlops-ci/mlops-ci}\n",
+    "templates/one/infrastructure.yaml": "a: git::https://github.com/[[ toolkit ]]//infra/modules/a?ref=v1\n",
+    "templates/one/.gitlab-ci.yml.jinja": "T: https://github.com/[[ toolkit ]]@v1 # follows: a reason\n",
     "templates/one/README.md": 'pip install "mlops-ci @ git+https://github.com/mlops-ci/mlops-ci@v1"\n',
     "README.md": "mlops-ci/mlops-ci/actions/setup@v1 is how main is called.\n",
 }
@@ -125,6 +128,8 @@ def test_a_release_refers_to_nothing_but_itself(clone: Clone) -> None:
     assert caller == "  uses: [[ toolkit ]]/.github/workflows/model.yml@v1.0.0"
     assert "default: acme/ml}" in clone.show("v1.0.0", "templates/one/template.yaml")
     assert "github.com/acme/ml@v1.0.0" in clone.show("v1.0.0", "templates/one/README.md")
+    assert "//infra/modules/a?ref=v1.0.0" in clone.show("v1.0.0", "templates/one/infrastructure.yaml")
+    assert "[[ toolkit ]]@v1 # follows" in clone.show("v1.0.0", "templates/one/.gitlab-ci.yml.jinja")
     # what is not part of what teams call stays as it is, and so does the branch
     assert clone.show("v1.0.0", "README.md") == clone.show("main", "README.md")
     assert "@v1\n" in clone.show("main", "actions/train/action.yml") + "\n"
@@ -156,7 +161,7 @@ def test_a_new_major_version_leaves_the_moving_tag_of_the_old_one(clone: Clone) 
     clone.release("1.0.0")
     before = clone.tags()["v1"]
     clone.prepare("2.0.0")
-    clone.commit({name: text.replace("@v1", "@v2") for name, text in FILES.items() if "@v1" in text})
+    clone.commit({name: re.sub(r"([@=])v1\b", r"\1v2", text) for name, text in FILES.items() if "v1" in text})
 
     assert clone.release("2.0.0") == 0
 
@@ -170,7 +175,7 @@ def test_an_old_major_version_may_be_mended_later(clone: Clone) -> None:
     clone.prepare("1.0.1")
     clone.git("checkout", "--quiet", "main")
     clone.prepare("2.0.0")
-    clone.commit({name: text.replace("@v1", "@v2") for name, text in FILES.items() if "@v1" in text})
+    clone.commit({name: re.sub(r"([@=])v1\b", r"\1v2", text) for name, text in FILES.items() if "v1" in text})
     assert clone.release("2.0.0") == 0
     clone.git("checkout", "--quiet", "maintenance")
 
@@ -362,8 +367,9 @@ def test_this_checkout_could_be_released(clone: Clone) -> None:
     tree = {path: clone.show("v1.0.0", path) for path in paths if not path.endswith((".parquet", ".csv"))}
     found = references.references(tree)
     assert found
-    assert {one.ref for one in found if not one.what.endswith(references.FOLLOWS)} == {"v1.0.0"}
-    assert [one.ref for one in found if one.what.endswith(references.FOLLOWS)] == ["v1"]
+    assert {one.ref for one in found if not one.follows} == {"v1.0.0"}
+    # the workflow that updates the template, and its like on GitLab, Azure DevOps and Jenkins
+    assert [one.ref for one in found if one.follows] == ["v1"] * 4
     assert "mlops-ci/mlops-ci" not in "".join(tree.values())
 
 

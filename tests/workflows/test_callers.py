@@ -122,6 +122,6 @@ def test_they_decide_nothing(callers: dict[str, Path]) -> None:
 
 def test_every_workflow_of_ours_has_a_caller_in_some_template() -> None:
     named = set()
-    for path in (ROOT / "templates").glob("*/.github/workflows/*"):
+    for path in (ROOT / "templates").glob("**/.github/workflows/*"):
         named |= set(re.findall(r"\.github/workflows/([a-z-]+)\.yml@", path.read_text()))
     assert named == set(EVENTS)
