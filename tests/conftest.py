@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -32,6 +33,12 @@ GIT_CONFIG = """\
 def pytest_configure() -> None:
     # A run in a shell's background is started deaf to SIGINT, and what it starts would be, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    # The thousands of tests themselves live as long as the run: nobody has to look through them for garbage.
+    gc.collect()
+    gc.freeze()
 
 
 def move_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

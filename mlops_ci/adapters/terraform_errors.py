@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,52 +75,63 @@ def without(text: str, secrets: Sequence[str]) -> str:
     return URL_CREDENTIALS.sub("://***@", text)
 
 
-def failure(what: str, found: Sequence[Diagnostic], *, where: str, applying: bool = False, fix: str = "") -> MlopsError:
+def failure(
+    what: str, found: Sequence[Diagnostic], *, where: Path, data: Path, applying: bool = False, fix: str = ""
+) -> MlopsError:
     """The error that names what was found: the module's own mistake, or that of a system outside.
 
+    `where` is the module's folder, and `data` the one in which Terraform was told to keep what it knows of the backend.
     Raises StalePlan where it is that. While `applying` nothing is the module's alone any more.
     """
     if any(each.summary == STALE for each in found):
         raise StalePlan
     locked = next((each for each in found if each.summary == LOCKED), None)
     if locked is not None:
-        return _locked(locked, where)
+        return _locked(locked, where, data)
     problems = [each.problem() for each in found[:SHOWN]]
     if len(found) > SHOWN:
         problems.append(Problem(where="", what=f"and {len(found) - SHOWN} more errors"))
     if any(each.summary.startswith(UNWRITTEN) for each in found):
-        return OutsideError(f"{what}: the state could not be written", where=where, fix=_push(where), problems=problems)
+        fix = _push(where, data)
+        return OutsideError(f"{what}: the state could not be written", where=str(where), fix=fix, problems=problems)
     # An error with a line and no resource is about what is written there; one about a resource may be the provider's.
     own = not applying and any(each.place for each in found) and not any(each.address for each in found)
     kind: type[MlopsError] = ConfigurationError if own else OutsideError
     if applying and any(THERE.search(f"{each.summary} {each.detail}") for each in found):
         kind = AlreadyThere
-    return kind(f"{what} failed", where=where, fix=fix, problems=problems)
+    return kind(f"{what} failed", where=str(where), fix=fix, problems=problems)
 
 
-def require_written_state(directory: Path) -> None:
+def require_written_state(directory: Path, data: Path) -> None:
     """Raises OutsideError where an apply could not write its state, and left it beside the module."""
     if (directory / ERRORED_STATE).exists():
         raise OutsideError(
             "an earlier apply could not write its state, and nothing may be changed before that is made good",
-            where=str(directory / ERRORED_STATE), fix=_push(str(directory)),
+            where=str(directory / ERRORED_STATE), fix=_push(directory, data),
         )  # fmt: skip
 
 
-def _push(directory: str) -> str:
-    return f"in {directory}: terraform state push {ERRORED_STATE}, then remove that file: it may hold secrets"
+def _push(directory: Path, data: Path) -> str:
+    command = shlex.join(_terraform(directory, data, "state", "push", ERRORED_STATE))
+    return f"{command}, then remove that file from {directory}: it may hold secrets"
 
 
-def _locked(found: Diagnostic, where: str) -> OutsideError:
+def _terraform(directory: Path, data: Path, *arguments: str) -> tuple[str, ...]:
+    """A command for people, of the module as mlops-ci has prepared it on this machine."""
+    return ("env", f"TF_DATA_DIR={data}", "terraform", f"-chdir={directory}", *arguments)
+
+
+def _locked(found: Diagnostic, where: Path, data: Path) -> OutsideError:
     said = dict(LOCK_LINE.findall(found.detail))
     if "ID" not in said:
-        return OutsideError("the state could not be locked", where=where, problems=[found.problem()])
+        return OutsideError("the state could not be locked", where=str(where), problems=[found.problem()])
     who, since, lock = (one_line(said.get(name, "unknown"))[:100] for name in ("Who", "Created", "ID"))
+    unlock = _terraform(where, data, "force-unlock", lock)
     return OutsideError(
         f"the state is locked by {who} since {since} ({said.get('Operation', 'unknown')[:40]})",
-        where=where,
+        where=str(where),
         fix="wait for it, then try again. Only where nobody is at work there any more (a command that was killed, or a "
-        f"machine that is gone), in that folder: terraform force-unlock {lock}",
+        f"machine that is gone): {shlex.join(unlock)}",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from mlops_ci.adapters.terraform_errors import (
 )
 from mlops_ci.core.cluster_settings import TerraformSettings
 from mlops_ci.core.digest import canonical_json
-from mlops_ci.errors import ConfigurationError, OutsideError
+from mlops_ci.errors import ConfigurationError, MlopsError, OutsideError
 
 PROGRAM = "terraform"
 SERVING = "serving"
@@ -80,7 +80,7 @@ class TerraformModule:
                 f"{self._name}: terraform (process {identity.pid}) of an earlier command is still at work",
                 where=str(self.directory), fix="wait until it has ended, then try again",
             )  # fmt: skip
-        require_written_state(self.directory)
+        require_written_state(self.directory, self._data)
 
     def outputs(self) -> Json:
         """The values of the outputs, as of the state; none before anything was applied."""
@@ -96,7 +96,7 @@ class TerraformModule:
                 said = diagnostics(out, errors_of(out), self._secrets)
                 if any("No state file was found" in each.detail for each in said):
                     return []
-                raise failure("terraform state list", said, where=str(self.directory))
+                raise self._failed("terraform state list", said)
             return out.read_text(encoding="utf-8").splitlines()
 
     def plan(self, serving: Json, **more: Any) -> SavedPlan | None:
@@ -109,7 +109,7 @@ class TerraformModule:
         try:
             with self._output("plan", "-json", "-input=false", *arguments, timeout=None) as (code, out):
                 if code not in (SETTLED, CHANGES):
-                    raise failure("terraform plan", self._said(out), where=str(self.directory))
+                    raise self._failed("terraform plan", self._said(out))
             if code == SETTLED:
                 self.discard(path)
                 return None
@@ -129,9 +129,9 @@ class TerraformModule:
         try:
             with self._output("apply", *arguments, timeout=None) as (code, out):
                 if code:
-                    raise failure(
+                    raise self._failed(
                         f"terraform apply (ended by signal {-code})" if code < 0 else "terraform apply",
-                        self._said(out), where=str(self.directory), applying=True,
+                        self._said(out), applying=True,
                         fix="run the command again once the cause is gone: it finishes what was begun",
                     )  # fmt: skip
         finally:
@@ -168,7 +168,7 @@ class TerraformModule:
         pinned = ("-lockfile=readonly",) if (self.directory / LOCK_FILE).exists() else ()
         with self._output("init", "-json", "-input=false", "-reconfigure", *pinned, *backend) as (code, out):
             if code:
-                raise failure("terraform init", self._said(out), where=str(self.directory))
+                raise self._failed("terraform init", self._said(out))
         if not (self._data / "terraform.tfstate").exists():  # which says what backend there is
             raise ConfigurationError(
                 "the module has no backend: its state would be a file in the checkout, which no other machine sees",
@@ -177,7 +177,7 @@ class TerraformModule:
         if self._workspace != self.settings.workspace:
             with self._output("workspace", "select", "-or-create=true", self.settings.workspace) as (code, out):
                 if code:
-                    raise failure("terraform workspace select", self._said(out), where=str(self.directory))
+                    raise self._failed("terraform workspace select", self._said(out))
 
     def _fingerprint(self) -> str:
         """Changes with whatever `init` goes by: the files of all modules, the versions that are pinned, the backend."""
@@ -218,10 +218,13 @@ class TerraformModule:
     def _said(self, out: Path) -> list[Diagnostic]:
         return diagnostics(out, errors_of(out), self._secrets)
 
+    def _failed(self, what: str, found: Sequence[Diagnostic], *, applying: bool = False, fix: str = "") -> MlopsError:
+        return failure(what, found, where=self.directory, data=self._data, applying=applying, fix=fix)
+
     def _read_json(self, *arguments: str) -> Json:
         with self._output(*arguments) as (code, out):
             if code:
-                raise failure(f"terraform {arguments[0]}", self._said(out), where=str(self.directory))
+                raise self._failed(f"terraform {arguments[0]}", self._said(out))
             try:
                 found = json.loads(out.read_bytes())
             except ValueError as error:

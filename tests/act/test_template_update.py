@@ -25,7 +25,7 @@ def team(tmp_path: Path, toolkit: Path) -> Iterator[Team]:
     replace(repository / "mlops.yaml", ("max_iter: 80", "max_iter: 10"))
     newer = tmp_path / "newer"
     shutil.copytree(toolkit.parent, newer)
-    for name in ("requirements.txt", ".github/workflows/monitor.yml.jinja"):
+    for name in ("requirements.txt", "when/pipelines/github/.github/workflows/monitor.yml.jinja"):
         file = newer / "code" / "templates" / "all" / name
         file.write_text(LEARNT + file.read_text(encoding="utf-8"), encoding="utf-8")
     with team_with(repository, tmp_path / "team", newer / toolkit.name) as made:

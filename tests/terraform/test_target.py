@@ -189,7 +189,8 @@ def test_a_locked_state_says_who_holds_it(world: TerraformWorld, monkeypatch: py
     assert isinstance(error, OutsideError)
     assert "the state is locked by " in str(error)
     assert "OperationTypeApply" in str(error)
-    assert "terraform force-unlock " in error.fix
+    assert f"terraform -chdir={small.folder} force-unlock " in error.fix
+    assert "TF_DATA_DIR=" in error.fix
 
 
 def test_what_somebody_else_changed_meanwhile_is_not_undone(world: TerraformWorld) -> None:
@@ -322,7 +323,7 @@ def test_a_state_that_could_not_be_written_stops_everything_until_it_is_made_goo
     (small.folder / "errored.tfstate").touch()
     error = refusal(small.target)
     assert isinstance(error, OutsideError)
-    assert "terraform state push errored.tfstate" in error.fix
+    assert " state push errored.tfstate" in error.fix
 
 
 def test_an_earlier_terraform_that_is_still_at_work_is_waited_for(world: TerraformWorld) -> None:
