@@ -47,11 +47,17 @@ def tests(session: nox.Session) -> None:
     for options in (side_by_side, alone):
         try:
             # Idle threads of OpenBLAS spin for a while, which takes the processor from the tests beside.
-            session.run(*pytest, "--durations=20", *options, env={"OPENBLAS_THREAD_TIMEOUT": "4"})
+            session.run(*pytest, "--durations=20", "-m", "not long", *options, env={"OPENBLAS_THREAD_TIMEOUT": "4"})
         except CommandFailed:
             failed = True
     if failed:
         session.error("tests failed: see above")
+
+
+@nox.session(default=False)
+def long(session: nox.Session) -> None:
+    """Run the tests that `tests` leaves out, so that it stays under half an hour on two cores."""
+    session.run(sys.executable, "-m", "pytest", "-m", "long", *session.posargs)
 
 
 @nox.session

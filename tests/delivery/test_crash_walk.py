@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 CLOSELY = ("promote", "rollback")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", STORIES)
 def test_what_a_killed_command_began_is_finished_or_undone_by_the_next(name: str, tmp_path: Path) -> None:
     with beginning(tmp_path / "world") as begun:

@@ -197,7 +197,7 @@ def test_a_registry_that_is_not_there(docker_engine: DockerEngine, images: Docke
     assert address in raised.value.fix
 
 
-@pytest.mark.slow  # the engine tries for 50 seconds
+@pytest.mark.long  # the engine tries for 50 seconds
 def test_a_registry_that_fails_in_the_middle_and_works_again(
     docker_engine: DockerEngine, images: DockerImages, small: str, tmp_path: Path
 ) -> None:

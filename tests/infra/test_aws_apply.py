@@ -136,6 +136,7 @@ def test_two_platforms_side_by_side_do_not_meet(account: Account) -> None:
     assert account.services(first.scope) == account.services(second.scope) == {"late_222222222222"}
 
 
+@pytest.mark.long
 def test_values_that_nobody_means_are_refused(account: Account) -> None:
     """By both roots themselves; what the modules refuse is in their own tests."""
     for root in (account.platforms[0].root, account.platforms[0].serving):

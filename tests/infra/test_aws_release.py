@@ -135,6 +135,7 @@ def test_the_platforms_store_and_registry_hold_the_release_that_answers(team: Te
     assert team.cloud.gate.refused == []
 
 
+@pytest.mark.long
 def test_a_promotion_that_was_killed_is_finished_and_no_user_notices(
     team: Team, first: Mapping[str, Any], second: Mapping[str, Any], promoted: Mapping[str, Any]
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_promotion_that_was_killed_is_finished_and_no_user_notices(
     require_plans(team, first, second)
 
 
+@pytest.mark.long
 def test_a_worse_release_is_aborted_at_its_first_step(team: Team, second: Mapping[str, Any], promoted: object) -> None:
     """It is on a base that is broken in production only, so that it was verified in QA."""
     assert promoted
@@ -166,6 +168,7 @@ def test_a_worse_release_is_aborted_at_its_first_step(team: Team, second: Mappin
     team.require_state(second)
 
 
+@pytest.mark.long
 def test_a_lock_that_a_killed_command_left_is_told_and_not_forced(
     team: Team, first: Mapping[str, Any], promoted: object
 ) -> None:
@@ -200,9 +203,11 @@ def broken_base(engine: DockerEngine) -> str:
     """The base with a module that Python imports at every start."""
     name = f"{engine.base}-broken"
     where = "import sysconfig; print(sysconfig.get_path('stdlib'), end='')"
-    folder = engine.client.containers.run(engine.base, ["python3", "-c", where], remove=True).decode()
-    container = engine.client.containers.create(engine.base, ["true"], labels=engine.labels)
+    container = engine.client.containers.create(engine.base, ["python3", "-c", where], labels=engine.labels)
     try:
+        container.start()
+        container.wait()
+        folder = container.logs(stdout=True, stderr=False).decode()
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             member = tarfile.TarInfo("sitecustomize.py")

@@ -21,7 +21,7 @@ from tests.kubernetes_api.cluster import Cluster
 from tests.kubernetes_api.node import Registry
 from tests.kubernetes_api.world import INFRA
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 PERSON = {"height": 180.0, "age": 30, "colour": "red"}
 SIGNATURE = Signature(
     task="binary-classification",

@@ -19,7 +19,7 @@ from tests.workflows.rights import (
     the_gate_tells_failure_from_nothing_to_do,
 )
 
-OFFICIAL = ("actions", "aws-actions", "azure", "docker", "google-github-actions")
+OFFICIAL = ("actions", "aws-actions", "azure", "docker", "google-github-actions", "hashicorp")
 """Whose actions may be used: those of GitHub itself, and each cloud's own sign-in."""
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 
