@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from mlops_ci.adapters.approved_head import require_approved_head
 from mlops_ci.adapters.azure_devops_api import HEADS, NOBODY, AzureDevOpsApi
 from mlops_ci.adapters.azure_devops_people import last_pusher_of, members_of, reviews_of
 from mlops_ci.adapters.azure_devops_threads import LONGEST, Threads
@@ -93,9 +94,7 @@ class AzureDevOpsForge:
         pull = self.pull_request(number)
         if pull.state == "merged":
             return pull.merge_commit
-        # A commit of zeros would be taken for none, and whatever the branch shows would be merged.
-        if pull.state == "closed" or pull.head != head or not head.strip("0"):
-            raise self._moved(pull, head)
+        require_approved_head(pull, head)
         commit = self._merge(pull, message)
         self._delete_branch(pull)
         return commit
@@ -140,8 +139,7 @@ class AzureDevOpsForge:
             now, status = self._settled(pull.number)
             if now.state == "merged":  # we did, maybe with the answer lost; or people were faster
                 return now.merge_commit
-            if now.head != pull.head or now.state == "closed":
-                raise self._moved(now, pull.head)
+            require_approved_head(now, pull.head)
             if status == "conflicts":
                 raise ConfigurationError(
                     f"pull request {pull.number} does not merge into {pull.base}: both changed the same lines",
@@ -169,13 +167,6 @@ class AzureDevOpsForge:
             self._api.clock.sleep(1)
             node = self._node(number)
         return self._pull(node), node.optional_text("mergeStatus")
-
-    def _moved(self, pull: PullRequest, approved: str) -> ApprovalError:
-        return ApprovalError(
-            f"pull request {pull.number} is {pull.state} and shows {pull.head[:12]}, approved was {approved[:12]}",
-            where=pull.url,
-            fix="look at what it shows now and approve that",
-        )
 
     def _delete_branch(self, pull: PullRequest) -> None:
         """Takes one of our branches away once it is done with, unless it shows something else by now."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from mlops_ci.adapters.approved_head import require_approved_head
 from mlops_ci.adapters.forge_comments import cut
 from mlops_ci.adapters.github_api import GitHubApi
 from mlops_ci.adapters.github_people import NOBODY, last_pusher_of, login_of, members_of, reviews_of
@@ -85,12 +86,7 @@ class GitHubForge:
         pull = self._pull(node)
         if pull.state == "merged":
             return pull.merge_commit
-        if pull.state == "closed" or pull.head != head:
-            raise ApprovalError(
-                f"pull request {number} is {pull.state} and shows {pull.head[:12]}, approved was {head[:12]}",
-                where=pull.url,
-                fix="look at what it shows now and approve that",
-            )
+        require_approved_head(pull, head)
         commit = self._merge(pull, message)
         self._delete_branch(pull)
         return commit

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from mlops_ci.adapters.approved_head import require_approved_head
 from mlops_ci.adapters.forge_comments import cut, say_once
 from mlops_ci.adapters.gitlab_api import NOBODY, GitLabApi, path
 from mlops_ci.adapters.gitlab_notes import LONGEST, Notes
@@ -22,6 +23,7 @@ from mlops_ci.ports import Console, Order, PullRequest
 LOOKS = 15
 """How often to look for what GitLab works out in the background, once a second."""
 LONGEST_TITLE = 255
+CALLED = "merge request"
 _AT_WORK = ("unchecked", "checking", "preparing", "approvals_syncing", "cannot_be_merged_recheck")
 _CONFLICT = ("conflict", "broken_status", "need_rebase", "cannot_be_merged")
 _STATES: dict[str, Literal["open", "merged", "closed"]] = {
@@ -90,12 +92,7 @@ class GitLabForge:
         pull = self.pull_request(number)
         if pull.state == "merged":
             return pull.merge_commit
-        if pull.state == "closed" or pull.head != head:
-            raise ApprovalError(
-                f"merge request {number} is {pull.state} and shows {pull.head[:12]}, approved was {head[:12]}",
-                where=pull.url,
-                fix="look at what it shows now and approve that",
-            )
+        require_approved_head(pull, head, called=CALLED)
         commit = self._merge(pull, message)
         self._delete_branch(pull)
         return commit
@@ -132,13 +129,7 @@ class GitLabForge:
             now, said = self._pull(self._node(pull.number)), node.said
             if now.state == "merged":  # we did, maybe with the answer lost; or people were faster
                 return now.merge_commit
-            if now.head != pull.head or now.state == "closed":
-                raise ApprovalError(
-                    f"merge request {pull.number} is {now.state} and shows {now.head[:12]} by now, approved was "
-                    f"{pull.head[:12]}",
-                    where=pull.url,
-                    fix="look at what it shows now and approve that",
-                )
+            require_approved_head(now, pull.head, called=CALLED)
             status = self._merge_status(pull.number)
             if status not in _AT_WORK and node.status != 200:
                 break
